@@ -1,0 +1,67 @@
+package trail
+
+// ActorKind tells what sort of actor did something.
+type ActorKind string
+
+// The kinds of actors.
+const (
+	KindUser      ActorKind = "user"      // a person, known by authentication
+	KindService   ActorKind = "service"   // another program
+	KindSystem    ActorKind = "system"    // this program, of its own accord
+	KindAnonymous ActorKind = "anonymous" // somebody who was not authenticated
+)
+
+// Actor is who did something. ID identifies it for good; Name is what people
+// call it, as it was at that moment. OnBehalfOf is the id of the person whom
+// the actor impersonates, or empty.
+type Actor struct {
+	ID, Name   string
+	Kind       ActorKind
+	OnBehalfOf string
+}
+
+// Anonymous is the actor of a request that nobody was authenticated for.
+func Anonymous() Actor {
+	return Actor{ID: "anonymous", Name: "anonymous", Kind: KindAnonymous}
+}
+
+// Unknown is the actor of a change that was made outside any action.
+func Unknown() Actor {
+	return Actor{ID: "unknown", Name: "unknown", Kind: KindSystem}
+}
+
+// Limits of what is kept of an actor, in characters. What is longer is cut.
+const (
+	maxActorID   = 256
+	maxActorName = 256
+)
+
+// Normalize returns the actor as it is stored: an empty kind is
+// [KindUser], an actor without id and name is [Unknown] (or [Anonymous], if it
+// says that kind), an empty name is the id, and both are made printable and at
+// most 256 characters long.
+func (a Actor) Normalize() Actor {
+	if a.ID == "" && a.Name == "" {
+		u := Unknown()
+		if a.Kind == KindAnonymous {
+			u = Anonymous()
+		} else if a.Kind != "" {
+			u.Kind = a.Kind
+		}
+		u.OnBehalfOf = Printable(a.OnBehalfOf, maxActorID)
+		return u
+	}
+	if a.ID == "" {
+		a.ID = a.Name
+	}
+	if a.Name == "" {
+		a.Name = a.ID
+	}
+	if a.Kind == "" {
+		a.Kind = KindUser
+	}
+	a.ID = Printable(a.ID, maxActorID)
+	a.Name = Printable(a.Name, maxActorName)
+	a.OnBehalfOf = Printable(a.OnBehalfOf, maxActorID)
+	return a
+}

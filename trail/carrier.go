@@ -1,0 +1,149 @@
+package trail
+
+import (
+	"context"
+	"encoding/base64"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/google/uuid"
+)
+
+// CarrierKey is the one key that Inject writes and Extract reads. It is in the
+// canonical form of an HTTP header.
+const CarrierKey = "Audit-Trace"
+
+// maxCarrier bounds what Extract reads, in bytes.
+const maxCarrier = 8 << 10
+
+// ErrCarrier is what a trace that was extracted from a garbled carrier says
+// with [Trace.Err].
+var ErrCarrier = errors.New("trail: the carrier holds no usable trace")
+
+// Carrier holds text under a key on its way through a queue: an http.Header is
+// one, a [MapCarrier] turns any message's header map or a row's JSON into one.
+// Get returns the empty string for what is not there.
+type Carrier interface {
+	Get(key string) string
+	Set(key, value string)
+}
+
+// MapCarrier is a map as a [Carrier].
+type MapCarrier map[string]string
+
+var _ Carrier = MapCarrier(nil)
+
+// Get implements [Carrier].
+func (m MapCarrier) Get(key string) string { return m[key] }
+
+// Set implements [Carrier].
+func (m MapCarrier) Set(key, value string) { m[key] = value }
+
+// carried is what travels: all that a worker needs to go on as the same action.
+type carried struct {
+	Version  int       `json:"v"`
+	Trace    uuid.UUID `json:"trace"`
+	Actor    Actor     `json:"actor"`
+	Event    Event     `json:"event"`
+	Model    string    `json:"model,omitempty"`
+	EntityID string    `json:"entity,omitempty"`
+	Tenant   string    `json:"tenant,omitempty"`
+	Reason   string    `json:"reason,omitempty"`
+	Moment   Moment    `json:"moment"`
+}
+
+// Inject writes the trace of ctx, with its action and actor, into c, so that
+// [Extract] can go on with it elsewhere. Without a trace it writes nothing.
+func Inject(ctx context.Context, c Carrier) {
+	t, ok := FromContext(ctx)
+	if !ok {
+		return
+	}
+	a := t.Action()
+	b, err := json.Marshal(carried{
+		Version: 1, Trace: t.id, Actor: a.Actor, Event: a.Event, Model: a.Model,
+		EntityID: a.EntityID, Tenant: a.Tenant, Reason: a.Reason, Moment: a.Moment,
+	})
+	if err != nil { // plain strings: cannot be
+		return
+	}
+	c.Set(CarrierKey, base64.RawURLEncoding.EncodeToString(b))
+}
+
+// Extract returns a context that goes on with the trace that [Inject] wrote
+// into c: entries and lines bear its id, and [Trace.End] writes the outcome of
+// the action that the other side began. Without one in c it returns ctx.
+//
+// What c holds is believed: extract only from where strangers cannot write, a
+// queue or a table of one's own, never from the headers of a public request.
+// A garbled carrier never fails the work: it yields a new trace, of an unknown
+// actor, whose [Trace.Err] wraps [ErrCarrier].
+func Extract(ctx context.Context, c Carrier) context.Context {
+	text := c.Get(CarrierKey)
+	if text == "" {
+		return ctx
+	}
+	recorder := Default()
+	if recorder == nil {
+		recorder = noRecorder{}
+	}
+	s := &Scope{Context: ctx}
+	t := &s.trace
+	t.recorder, t.ctx = recorder, ctx
+
+	in, err := decode(text)
+	if err != nil {
+		t.started = time.Now()
+		t.id = NewID(t.started)
+		t.action = Action{Actor: Unknown(), Event: Execute, Moment: WithChange}
+		t.err = err
+		return s
+	}
+	t.id, t.started, t.remote = in.Trace, Time(in.Trace), true
+	t.own.phase = ownKept // the other side's to write
+	t.action = Action{
+		Actor: in.Actor, Event: in.Event, Model: in.Model, EntityID: in.EntityID,
+		Tenant: in.Tenant, Reason: in.Reason, Moment: in.Moment,
+	}.normalize()
+	return s
+}
+
+func decode(text string) (carried, error) {
+	var in carried
+	if len(text) > maxCarrier {
+		return in, fmt.Errorf("%w: %d bytes, at most %d expected", ErrCarrier, len(text), maxCarrier)
+	}
+	b, err := base64.RawURLEncoding.DecodeString(text)
+	if err != nil {
+		return in, fmt.Errorf("%w: %w", ErrCarrier, err)
+	}
+	if err := json.Unmarshal(b, &in); err != nil {
+		return in, fmt.Errorf("%w: %w", ErrCarrier, err)
+	}
+	switch at := Time(in.Trace); {
+	case in.Version != 1:
+		return in, fmt.Errorf("%w: version %d, 1 expected", ErrCarrier, in.Version)
+	case at.IsZero() || time.Until(at) > time.Hour:
+		return in, fmt.Errorf("%w: %s is no id of a past action", ErrCarrier, in.Trace)
+	case in.Event == "":
+		return in, fmt.Errorf("%w: no event", ErrCarrier)
+	case in.Moment > Ahead:
+		return in, fmt.Errorf("%w: moment %d", ErrCarrier, in.Moment)
+	}
+	return in, nil
+}
+
+// Err returns why the trace is not the one that it was meant to go on with, an
+// error that wraps [ErrCarrier], or nil.
+func (t *Trace) Err() error { return t.err }
+
+// noRecorder fails what must be kept, for a trace that was extracted before
+// anybody said where to keep it.
+type noRecorder struct{}
+
+var _ Recorder = noRecorder{}
+
+func (noRecorder) Record(context.Context, ...Entry) error { return ErrNoRecorder }
+func (noRecorder) Finish(context.Context, Outcome) error  { return ErrNoRecorder }

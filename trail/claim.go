@@ -1,0 +1,102 @@
+package trail
+
+// ownPhase is how far an action's own entry has come.
+type ownPhase uint8
+
+const (
+	ownFree      ownPhase = iota // nobody has written it
+	ownReserved                  // a statement that would write it is running
+	ownTentative                 // written in a transaction of unknown end
+	ownKept                      // durable, or somebody else's to write
+)
+
+type ownState struct {
+	phase ownPhase
+	was   ownPhase // the phase before ownReserved
+	tx    any      // where it was written, while ownTentative
+}
+
+// ClaimMode tells what a statement may do about the action's own entry.
+type ClaimMode uint8
+
+const (
+	// ClaimNone: the statement's rows get entries of their own.
+	ClaimNone ClaimMode = iota
+	// ClaimTake: the first row of the entity takes the trace's id.
+	ClaimTake
+	// ClaimIfAbsent: as ClaimTake, if no entry has the trace's id; one was
+	// written that may have been rolled back since.
+	ClaimIfAbsent
+)
+
+// Claim is a statement's right to write the action's own entry, see
+// [Trace.Claim].
+type Claim struct {
+	Mode ClaimMode
+	// EntityID is the entity that the row must be of; empty where the action
+	// has not named it, so that any row of the model will do.
+	EntityID string
+
+	trace *Trace
+	tx    any
+}
+
+// Claim asks, for a statement that is about to change rows of model, whether
+// one of them is the action's own. It is meant for recorders that write
+// entries with the change, and must be followed by [Claim.Settle].
+//
+// tx identifies the transaction that the statement runs in, by a comparable
+// value, or is nil where the statement commits by itself; done reports whether
+// such a transaction has ended. A claim is given to one statement at a time,
+// and given again once the transaction of the last one is known to be the same
+// or over, because the entry may have been rolled back with it.
+//
+// The error is that of an action that could not be written ahead, whose work
+// must not be done.
+func (t *Trace) Claim(model string, tx any, done func(tx any) bool) (Claim, error) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if t.openErr != nil {
+		return Claim{}, t.openErr
+	}
+	if t.ended || t.action.Moment == Ahead || t.action.Model == "" || model != t.action.Model {
+		return Claim{}, nil
+	}
+	c := Claim{EntityID: t.action.EntityID, trace: t, tx: tx}
+	switch t.own.phase {
+	case ownFree:
+		c.Mode = ClaimTake
+	case ownTentative:
+		if t.own.tx != nil && t.own.tx != tx && !done(t.own.tx) {
+			return Claim{}, nil
+		}
+		c.Mode = ClaimIfAbsent
+	case ownReserved, ownKept:
+		return Claim{}, nil
+	}
+	t.own.was, t.own.phase = t.own.phase, ownReserved
+	return c, nil
+}
+
+// Settle tells what came of the claim: whether the own entry was written, and
+// whether what was written is durable already. Settling a claim of ClaimNone
+// does nothing.
+func (c Claim) Settle(written, durable bool) {
+	if c.trace == nil || c.Mode == ClaimNone {
+		return
+	}
+	t := c.trace
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if t.own.phase != ownReserved {
+		return // the trace ended meanwhile
+	}
+	switch {
+	case !written:
+		t.own.phase = t.own.was
+	case durable:
+		t.own.phase, t.own.tx = ownKept, nil
+	default:
+		t.own.phase, t.own.tx = ownTentative, c.tx
+	}
+}

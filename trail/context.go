@@ -1,0 +1,66 @@
+package trail
+
+import (
+	"context"
+
+	"github.com/google/uuid"
+)
+
+type (
+	traceKey struct{}
+	skipKey  struct{}
+)
+
+// Scope is a context that carries a trace: the context and the trace in one
+// allocation. Those who open traces for others (a middleware, a job runner)
+// embed it in what they keep for each action; everybody else calls [Start].
+// A Scope is used once and must not be copied.
+type Scope struct {
+	context.Context
+	trace Trace
+}
+
+// Value implements [context.Context].
+func (s *Scope) Value(key any) any {
+	if key == (traceKey{}) {
+		return &s.trace
+	}
+	return s.Context.Value(key)
+}
+
+// Trace returns the trace that the scope carries.
+func (s *Scope) Trace() *Trace { return &s.trace }
+
+// FromContext returns the trace that ctx carries, and whether there is one.
+func FromContext(ctx context.Context) (*Trace, bool) {
+	if ctx == nil {
+		return nil, false
+	}
+	t, ok := ctx.Value(traceKey{}).(*Trace)
+	if !ok {
+		return nil, false
+	}
+	t.catchUp()
+	return t, true
+}
+
+// TraceID returns the id of the trace that ctx carries, and whether there is
+// one. It is the id of the entry of the action that is going on.
+func TraceID(ctx context.Context) (uuid.UUID, bool) {
+	if t, ok := FromContext(ctx); ok {
+		return t.id, true
+	}
+	return uuid.Nil, false
+}
+
+// Skip returns a context under which writes are not audited. The trace, if
+// there is one, stays: lines are stamped as before.
+func Skip(ctx context.Context) context.Context {
+	return context.WithValue(ctx, skipKey{}, true)
+}
+
+// Skipped reports whether ctx was made by [Skip], or from one that was.
+func Skipped(ctx context.Context) bool {
+	skipped, _ := ctx.Value(skipKey{}).(bool)
+	return skipped
+}

@@ -1,0 +1,37 @@
+package trail
+
+import (
+	"encoding/binary"
+	"math/rand/v2"
+	"time"
+
+	"github.com/google/uuid"
+)
+
+// NewID returns a version 7 UUID (RFC 9562, section 5.7) that begins with t,
+// so that the order of ids is the order of their instants. The microseconds
+// stand in the twelve bits behind the milliseconds (section 6.2, method 3),
+// the other 62 bits are random. Time gives t back, cut to the microsecond.
+func NewID(t time.Time) uuid.UUID {
+	us := max(t.UnixMicro(), 0)
+	ms, frac := uint64(us/1000), uint64(us%1000)
+	// 4096 steps a millisecond: rounding up makes the way back exact.
+	hi := ms<<16 | 0x7000 | (frac*4096+999)/1000
+	lo := rand.Uint64()&(1<<62-1) | 1<<63 //nolint:gosec // ids are unique, not secret
+
+	var id uuid.UUID
+	binary.BigEndian.PutUint64(id[:8], hi)
+	binary.BigEndian.PutUint64(id[8:], lo)
+	return id
+}
+
+// Time returns the instant that id was made at, in UTC and microseconds. It is
+// the zero time for an id that is not of version 7.
+func Time(id uuid.UUID) time.Time {
+	hi := binary.BigEndian.Uint64(id[:8])
+	if hi>>12&0xf != 7 {
+		return time.Time{}
+	}
+	ms, frac := int64(hi>>16), int64(hi&0xfff)*1000/4096 //nolint:gosec // 48 and 12 bits
+	return time.UnixMicro(ms*1000 + frac).UTC()
+}

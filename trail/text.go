@@ -1,0 +1,66 @@
+package trail
+
+import (
+	"fmt"
+	"strings"
+	"unicode"
+	"unicode/utf8"
+)
+
+// Printable returns s as it is safe to store and to show: valid UTF-8, at most
+// limit characters, with control characters and the marks that reverse the
+// direction of writing made visible as \u and four hex digits. Text that is
+// printable already is returned as it is, without an allocation. What is cut
+// ends in an ellipsis, which counts.
+func Printable(s string, limit int) string {
+	if plain(s, limit) {
+		return s
+	}
+	var b strings.Builder
+	n := 0
+	for _, r := range s {
+		piece := string(r)
+		if hidden(r) {
+			piece = fmt.Sprintf(`\u%04x`, r)
+		}
+		size := utf8.RuneCountInString(piece)
+		if n+size > limit-1 && (n+size > limit || b.Len()+len(piece) < len(s)) {
+			if limit > 0 {
+				b.WriteRune('…')
+			}
+			break
+		}
+		b.WriteString(piece)
+		n += size
+	}
+	return b.String()
+}
+
+// plain reports whether s needs no change at all.
+func plain(s string, limit int) bool {
+	if len(s) > limit && utf8.RuneCountInString(s) > limit {
+		return false
+	}
+	for i, r := range s {
+		if hidden(r) {
+			return false
+		}
+		if r == utf8.RuneError {
+			if _, size := utf8.DecodeRuneInString(s[i:]); size == 1 {
+				return false
+			}
+		}
+	}
+	return true
+}
+
+// hidden reports whether r is shown as an escape: control characters, which
+// can forge lines, and the bidirectional marks, which can forge what a line
+// says. Joiners stay: emoji and several scripts need them.
+func hidden(r rune) bool {
+	if r < utf8.RuneSelf {
+		return r < 0x20 || r == 0x7f
+	}
+	return unicode.IsControl(r) || unicode.Is(unicode.Bidi_Control, r) ||
+		r == '\u2028' || r == '\u2029'
+}

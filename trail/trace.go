@@ -1,0 +1,282 @@
+package trail
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/google/uuid"
+)
+
+var (
+	// ErrNoRecorder is returned where an action must be kept and there is
+	// nowhere to keep it.
+	ErrNoRecorder = errors.New("trail: no recorder: register gormhook.Plugin or call trail.SetDefault first")
+	// ErrNoEvent is returned for an action that names no event.
+	ErrNoEvent = errors.New("trail: an action needs an event")
+	// ErrEnded is returned by the second end of a trace, which changes nothing.
+	ErrEnded = errors.New("trail: the trace has ended already")
+	// ErrDenied marks an error, by wrapping, that ends an action as [Denied].
+	ErrDenied = errors.New("denied")
+)
+
+// writeTimeout bounds what the end of a trace may wait for its recorder, whose
+// context is detached from the cancellation of the action's.
+const writeTimeout = 10 * time.Second
+
+// Source answers what is known of an action only later than its start: who
+// authenticated, and the circumstances. It is asked when the action's entry is
+// written, by whatever goroutine does so, and never after the trace has ended.
+type Source interface {
+	// Actor returns the actor, and whether it is known by now.
+	Actor() (Actor, bool)
+	// Details returns the circumstances.
+	Details() Details
+}
+
+// Options are for those who open traces for others; see [Scope.Start].
+type Options struct {
+	Recorder Recorder  // default: Default()
+	Source   Source    // default: none, the action says it all
+	ID       uuid.UUID // default: a new one. Version 7
+	Started  time.Time // default: now
+	// Late puts off what is to be written ahead until the trace is first
+	// asked for ([FromContext]) or [Trace.Open] is called, for a caller that
+	// does not know the actor yet.
+	Late bool
+}
+
+// Trace is an action that is going on. It is safe for concurrent use.
+type Trace struct {
+	id       uuid.UUID
+	started  time.Time
+	action   Action
+	parent   uuid.UUID
+	remote   bool
+	recorder Recorder
+	source   Source
+	ctx      context.Context //nolint:containedctx // the values of the action's context, for its end
+
+	late atomic.Bool // an entry ahead is still owed
+
+	mu      sync.Mutex
+	own     ownState
+	ended   bool
+	openErr error
+	err     error // of the carrier it came from
+}
+
+// Start begins an action and returns a context that carries its trace. Where
+// the action is written ahead (see [Event.Moment]) its entry is durable when
+// Start returns. The caller ends the trace with [Trace.End].
+//
+// The error is [ErrNoEvent], [ErrNoRecorder] or the recorder's; then there is
+// no trace, the context is the one that was given, and the work must not be
+// begun.
+func Start(ctx context.Context, a Action) (context.Context, *Trace, error) {
+	s := new(Scope)
+	if err := s.Start(ctx, a, Options{}); err != nil {
+		return ctx, nil, err
+	}
+	return s, &s.trace, nil
+}
+
+// Start begins an action in s, whose parent becomes ctx. See the function
+// [Start] for the rest.
+func (s *Scope) Start(ctx context.Context, a Action, o Options) error {
+	if a.Event == "" {
+		return ErrNoEvent
+	}
+	if o.Recorder == nil {
+		if o.Recorder = Default(); o.Recorder == nil {
+			return ErrNoRecorder
+		}
+	}
+	if o.Started.IsZero() {
+		o.Started = time.Now()
+	}
+	if o.ID == uuid.Nil {
+		o.ID = NewID(o.Started)
+	}
+	s.Context = ctx
+	t := &s.trace
+	t.id, t.started = o.ID, o.Started
+	t.action = a.normalize()
+	t.recorder, t.source, t.ctx = o.Recorder, o.Source, ctx
+	if outer, ok := ctx.Value(traceKey{}).(*Trace); ok {
+		t.parent = outer.id
+	}
+	if t.action.Moment != Ahead {
+		return nil
+	}
+	t.late.Store(true)
+	if o.Late {
+		return nil
+	}
+	return t.Open(ctx)
+}
+
+// Open writes the entry of an action that is written ahead, if that was put
+// off. It does nothing otherwise, and returns what came of it each time.
+func (t *Trace) Open(ctx context.Context) error {
+	if !t.late.Load() {
+		t.mu.Lock()
+		defer t.mu.Unlock()
+		return t.openErr
+	}
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if !t.late.Load() {
+		return t.openErr
+	}
+	t.openErr = t.recorder.Record(Skip(ctx), t.entryLocked(Pending, 0))
+	if t.openErr != nil {
+		t.openErr = fmt.Errorf("trail: recording the action ahead of its work: %w", t.openErr)
+	} else {
+		t.own.phase = ownKept
+	}
+	t.late.Store(false)
+	return t.openErr
+}
+
+func (t *Trace) catchUp() {
+	if t.late.Load() {
+		ctx, cancel := t.detached()
+		defer cancel()
+		_ = t.Open(ctx) // kept in openErr, which Claim and Finish return
+	}
+}
+
+// ID returns the id of the trace, which is the id of its action's own entry.
+func (t *Trace) ID() uuid.UUID { return t.id }
+
+// Action returns the action, with its actor as far as it is known by now.
+func (t *Trace) Action() Action {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	return t.actionLocked()
+}
+
+func (t *Trace) actionLocked() Action {
+	if t.source != nil {
+		if actor, ok := t.source.Actor(); ok {
+			t.action.Actor = actor
+		}
+	}
+	a := t.action
+	a.Actor = a.Actor.Normalize()
+	return a
+}
+
+// Identify tells who acts, for code that authenticates after the action began.
+func (t *Trace) Identify(actor Actor) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.action.Actor = actor
+}
+
+// Own returns the action's own entry as it would be written now, with the
+// outcome [Success] and without images.
+func (t *Trace) Own() Entry {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	return t.entryLocked(Success, 0)
+}
+
+func (t *Trace) entryLocked(r Result, status int) Entry {
+	a := t.actionLocked()
+	var d Details
+	if t.source != nil && !t.ended {
+		d = t.source.Details()
+	}
+	d.Reason, d.Status = a.Reason, status
+	if t.parent != uuid.Nil {
+		d.ParentTraceID = t.parent.String()
+	}
+	return Entry{
+		ID: t.id, TraceID: t.id, CreatedAt: Time(t.id), Tenant: a.Tenant,
+		Actor: a.Actor, Event: a.Event, Model: a.Model, EntityID: a.EntityID,
+		Outcome: r, Context: d.json(),
+	}
+}
+
+// End ends the action: as a success where err is nil, as denied where err
+// wraps [ErrDenied], as a failure otherwise. It makes sure that the action has
+// its entry, and writes its outcome where that is not what the entry says.
+// What it writes is not stopped by the cancellation of the action's context.
+// A second call returns [ErrEnded] and changes nothing.
+func (t *Trace) End(err error) error {
+	o := Outcome{Result: Success}
+	if err != nil {
+		o.Result, o.Error = Failure, err.Error()
+		if errors.Is(err, ErrDenied) {
+			o.Result = Denied
+		}
+	}
+	return t.Finish(o)
+}
+
+// Finish ends the action as o says, of which the trace id, the time and the
+// duration are filled in. A result of [Pending] leaves the end to somebody
+// else: the action's entry is made sure of, its outcome is not written, and
+// the trace may be ended again.
+func (t *Trace) Finish(o Outcome) error {
+	now := time.Now()
+	o.TraceID, o.FinishedAt, o.Duration = t.id, now, now.Sub(t.started)
+	o.Error = MaskText(Printable(o.Error, maxError))
+
+	ctx, cancel := t.detached()
+	defer cancel()
+
+	t.mu.Lock()
+	if t.ended {
+		t.mu.Unlock()
+		return ErrEnded
+	}
+	own := t.own.phase
+	entry := t.entryLocked(o.Result, o.Status)
+	if t.remote {
+		entry.Outcome = Pending // written only if the side that began it could not
+	}
+	t.late.Store(false)
+	if o.Result == Pending {
+		t.own.phase = ownKept
+	} else {
+		t.ended = true
+	}
+	t.mu.Unlock()
+
+	if own != ownKept || t.remote {
+		if err := t.recorder.Record(ctx, entry); err != nil {
+			return fmt.Errorf("trail: recording the action at its end: %w", err)
+		}
+	}
+	if o.Result == Pending {
+		return nil
+	}
+	// What the entry says stands where nothing contradicts it: an entry with
+	// a change says success, one that was written just now says the result.
+	if t.action.Moment == WithChange && !t.remote && o.Result == Success {
+		return nil
+	}
+	if err := t.recorder.Finish(ctx, o); err != nil {
+		return fmt.Errorf("trail: recording the outcome of the action: %w", err)
+	}
+	return nil
+}
+
+// Ended reports whether the trace has ended.
+func (t *Trace) Ended() bool {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	return t.ended
+}
+
+// detached returns a context for the trace's own writes: it has the values of
+// the action's context, a bound of its own and no part in its cancellation.
+func (t *Trace) detached() (context.Context, context.CancelFunc) {
+	return context.WithTimeout(Skip(context.WithoutCancel(t.ctx)), writeTimeout)
+}
