@@ -100,3 +100,13 @@ func (c Claim) Settle(written, durable bool) {
 		t.own.phase, t.own.tx = ownTentative, c.tx
 	}
 }
+
+// Committed tells that the transaction tx is durable, as [Trace.Claim] knew
+// it, for recorders that see it end.
+func (t *Trace) Committed(tx any) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if t.own.phase == ownTentative && t.own.tx == tx {
+		t.own.phase, t.own.tx = ownKept, nil
+	}
+}

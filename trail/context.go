@@ -11,6 +11,11 @@ type (
 	skipKey  struct{}
 )
 
+// ContextKey is where a trace is found in contexts that know nothing but text
+// as keys, as gin.Context: the value is whatever has a method Trace() *Trace,
+// a [Scope] for one.
+const ContextKey = "github.com/infrakitchen/audit/trail"
+
 // Scope is a context that carries a trace: the context and the trace in one
 // allocation. Those who open traces for others (a middleware, a job runner)
 // embed it in what they keep for each action; everybody else calls [Start].
@@ -38,7 +43,11 @@ func FromContext(ctx context.Context) (*Trace, bool) {
 	}
 	t, ok := ctx.Value(traceKey{}).(*Trace)
 	if !ok {
-		return nil, false
+		holder, ok := ctx.Value(ContextKey).(interface{ Trace() *Trace })
+		if !ok {
+			return nil, false
+		}
+		t = holder.Trace()
 	}
 	t.catchUp()
 	return t, true

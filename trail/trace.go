@@ -19,6 +19,9 @@ var (
 	ErrNoEvent = errors.New("trail: an action needs an event")
 	// ErrEnded is returned by the second end of a trace, which changes nothing.
 	ErrEnded = errors.New("trail: the trace has ended already")
+	// ErrRecorded is returned where an action is to be changed whose entry
+	// has been written.
+	ErrRecorded = errors.New("trail: the action has been recorded already")
 	// ErrDenied marks an error, by wrapping, that ends an action as [Denied].
 	ErrDenied = errors.New("denied")
 )
@@ -62,8 +65,9 @@ type Trace struct {
 
 	late atomic.Bool // an entry ahead is still owed
 
-	mu      sync.Mutex
+	mu      sync.Mutex // guards what follows, and action and source
 	own     ownState
+	says    Result // what the own entry says of the outcome, as far as it is known
 	ended   bool
 	openErr error
 	err     error // of the carrier it came from
@@ -132,14 +136,14 @@ func (t *Trace) Open(ctx context.Context) error {
 	if !t.late.Load() {
 		return t.openErr
 	}
-	t.openErr = t.recorder.Record(Skip(ctx), t.entryLocked(Pending, 0))
-	if t.openErr != nil {
-		t.openErr = fmt.Errorf("trail: recording the action ahead of its work: %w", t.openErr)
-	} else {
-		t.own.phase = ownKept
-	}
+	// Cleared first: the recorder's own log lines ask for the trace as well.
 	t.late.Store(false)
-	return t.openErr
+	if err := t.recorder.Record(Skip(ctx), t.entryLocked(Pending, 0)); err != nil {
+		t.openErr = fmt.Errorf("trail: recording the action ahead of its work: %w", err)
+		return t.openErr
+	}
+	t.own.phase, t.says = ownKept, Pending
+	return nil
 }
 
 func (t *Trace) catchUp() {
@@ -171,6 +175,25 @@ func (t *Trace) actionLocked() Action {
 	return a
 }
 
+// Annotate changes what the action is called, and its model where that is not
+// empty, for code that knows better than whoever began it. A moment of
+// [ByEvent] is the event's own. It fails with [ErrRecorded] once the action's
+// entry has been written or is being written.
+func (t *Trace) Annotate(event Event, model string, moment Moment) error {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if t.own.phase != ownFree || t.ended {
+		return ErrRecorded
+	}
+	t.action.Event, t.action.Moment = event, moment
+	if model != "" {
+		t.action.Model = model
+	}
+	t.action = t.action.normalize()
+	t.late.Store(t.action.Moment == Ahead)
+	return nil
+}
+
 // Identify tells who acts, for code that authenticates after the action began.
 func (t *Trace) Identify(actor Actor) {
 	t.mu.Lock()
@@ -189,7 +212,7 @@ func (t *Trace) Own() Entry {
 func (t *Trace) entryLocked(r Result, status int) Entry {
 	a := t.actionLocked()
 	var d Details
-	if t.source != nil && !t.ended {
+	if t.source != nil {
 		d = t.source.Details()
 	}
 	d.Reason, d.Status = a.Reason, status
@@ -236,16 +259,16 @@ func (t *Trace) Finish(o Outcome) error {
 		t.mu.Unlock()
 		return ErrEnded
 	}
-	own := t.own.phase
+	own, says := t.own.phase, t.says
 	entry := t.entryLocked(o.Result, o.Status)
 	if t.remote {
 		entry.Outcome = Pending // written only if the side that began it could not
 	}
 	t.late.Store(false)
-	if o.Result == Pending {
-		t.own.phase = ownKept
-	} else {
-		t.ended = true
+	t.freezeLocked()
+	t.ended = o.Result != Pending
+	if t.own.phase = ownKept; own != ownKept {
+		t.says = entry.Outcome
 	}
 	t.mu.Unlock()
 
@@ -254,18 +277,25 @@ func (t *Trace) Finish(o Outcome) error {
 			return fmt.Errorf("trail: recording the action at its end: %w", err)
 		}
 	}
-	if o.Result == Pending {
-		return nil
-	}
-	// What the entry says stands where nothing contradicts it: an entry with
-	// a change says success, one that was written just now says the result.
-	if t.action.Moment == WithChange && !t.remote && o.Result == Success {
+	// An entry with a change says success, one that was written just now says
+	// the result: the outcome is written where that is not all there is to say.
+	if o.Result == Pending || o.Result == Success && says != Pending && !t.remote && t.action.Moment != Ahead {
 		return nil
 	}
 	if err := t.recorder.Finish(ctx, o); err != nil {
 		return fmt.Errorf("trail: recording the outcome of the action: %w", err)
 	}
 	return nil
+}
+
+// freezeLocked takes leave of the source, which may be gone from here on.
+func (t *Trace) freezeLocked() {
+	if t.source != nil {
+		if actor, ok := t.source.Actor(); ok {
+			t.action.Actor = actor
+		}
+		t.source = nil
+	}
 }
 
 // Ended reports whether the trace has ended.

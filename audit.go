@@ -1,0 +1,81 @@
+// Package audit is the front door of an audit trail for services built on gin,
+// GORM and zap: what a main function and its routes need. Three lines wire it:
+//
+//	router.Use(audit.Middleware())          // who did it, and what they called it
+//	db.Use(gormhook.Plugin{})               // every row that changed, in the same transaction
+//	logger = zapfield.Wrap(logger)          // the trace id on every execution log line
+//
+// Every request that changes something then leaves entries in the table
+// audit_logs, in the transaction of the change, and its log lines bear the id
+// of its entry. Package store makes the tables and reads them, package viewer
+// shows them, package trail has the words for jobs and tools that are no
+// requests. The tables and their meaning are documented in package store.
+package audit
+
+import (
+	"context"
+
+	"github.com/gin-gonic/gin"
+
+	"github.com/infrakitchen/audit/middleware"
+	"github.com/infrakitchen/audit/trail"
+)
+
+// Actor is who does something; see [trail.Actor].
+type Actor = trail.Actor
+
+// Event is the verb of an action; see [trail.Event].
+type Event = trail.Event
+
+// The events that the library knows.
+const (
+	Create   = trail.Create
+	Update   = trail.Update
+	Delete   = trail.Delete
+	Execute  = trail.Execute
+	Approve  = trail.Approve
+	Reject   = trail.Reject
+	Destroy  = trail.Destroy
+	Recreate = trail.Recreate
+	Retry    = trail.Retry
+	Sync     = trail.Sync
+	Enable   = trail.Enable
+	Disable  = trail.Disable
+	Dryrun   = trail.Dryrun
+	Restore  = trail.Restore
+)
+
+// Option changes what [Middleware] does.
+type Option = middleware.Option
+
+// Middleware makes an action of every request that may change something, and
+// gives it a trace; see package middleware for the conventions and promises.
+func Middleware(opts ...Option) gin.HandlerFunc { return middleware.New(opts...) }
+
+// As annotates a route with its event and model; it wins over convention. It
+// stands among the handlers of the route, ahead of the one that does the work.
+func As(event Event, model ...string) gin.HandlerFunc { return middleware.As(event, model...) }
+
+// WithUser resolves who asks. An error answers 401 and records the action as
+// denied. The default is the user of gin.BasicAuth, else anonymous.
+func WithUser(resolve func(*gin.Context) (Actor, error)) Option { return middleware.WithUser(resolve) }
+
+// WithTenant resolves the tenant of a request. The default is none.
+func WithTenant(resolve func(*gin.Context) string) Option { return middleware.WithTenant(resolve) }
+
+// WithRecorder sets where actions are kept. The default is trail.Default(),
+// which gormhook.Plugin sets to its database.
+func WithRecorder(r trail.Recorder) Option { return middleware.WithRecorder(r) }
+
+// WithEvent makes an event of the application's own a verb that routes may end
+// in, and says when actions with it are written.
+func WithEvent(event Event, moment trail.Moment) Option { return middleware.WithEvent(event, moment) }
+
+// WithErrorHandler is told of each action that could not be recorded.
+func WithErrorHandler(handle func(context.Context, error)) Option {
+	return middleware.WithErrorHandler(handle)
+}
+
+// WithTrustedTrace takes trace ids from the header X-Trace-Id of requests that
+// trust vouches for. By default incoming ids are ignored.
+func WithTrustedTrace(trust func(*gin.Context) bool) Option { return middleware.WithTrustedTrace(trust) }

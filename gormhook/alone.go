@@ -1,0 +1,112 @@
+package gormhook
+
+import (
+	"reflect"
+
+	"gorm.io/gorm"
+	"gorm.io/gorm/schema"
+
+	"github.com/infrakitchen/audit/trail"
+)
+
+// operation is the callback of GORM that a statement goes through.
+type operation uint8
+
+const (
+	opCreate operation = iota
+	opUpdate
+	opDelete
+)
+
+// alone reports whether the statement that is about to be built will be all
+// that its implicit transaction would hold: one statement of PostgreSQL is a
+// transaction of its own. Whatever might add to it (a hook of the model, an
+// association, a callback of somebody else) keeps the transaction.
+func (h *hook) alone(db *gorm.DB, op operation, p processor) bool {
+	stmt := db.Statement
+	switch {
+	case h.dialect != postgresName, h.plugin.KeepTransaction, h.plugin.Portable, h.plugin.BestEffort, h.plugin.MaxRows > 0,
+		db.DryRun, stmt.Schema == nil, stmt.TableExpr != nil, len(stmt.Joins) > 0,
+		transaction(stmt.ConnPool) != nil, trail.Skipped(stmt.Context):
+		return false
+	}
+	if !stmt.SkipHooks && hooked(stmt.Schema, op) {
+		return false
+	}
+	s := h.subjects.of(&h.plugin, stmt)
+	if s.excluded {
+		return false
+	}
+	name, ok := h.quoted.Load(stmt.Table)
+	if !ok {
+		return false // known after the first statement
+	}
+	t, ok := h.tables.cached(name.(string))
+	if !ok || !t.plain || t.after || op == opUpdate && t.identity(s) == nil {
+		return false
+	}
+	return !h.foreign.in(p) && !associated(stmt, op)
+}
+
+// hooked reports whether the model has methods that GORM calls on op.
+func hooked(s *schema.Schema, op operation) bool {
+	switch op {
+	case opCreate:
+		return s.BeforeSave || s.BeforeCreate || s.AfterCreate || s.AfterSave
+	case opUpdate:
+		return s.BeforeSave || s.BeforeUpdate || s.AfterUpdate || s.AfterSave
+	default:
+		return s.BeforeDelete || s.AfterDelete
+	}
+}
+
+// associated reports whether the statement may save or delete associations.
+func associated(stmt *gorm.Statement, op operation) bool {
+	relations := stmt.Schema.Relationships.Relations
+	if len(relations) == 0 {
+		return false
+	}
+	if op == opDelete {
+		return len(stmt.Selects) > 0
+	}
+	for _, v := range []any{stmt.Dest, stmt.Model} {
+		if holdsAssociations(stmt, relations, reflect.ValueOf(v)) {
+			return true
+		}
+	}
+	return false
+}
+
+func holdsAssociations(stmt *gorm.Statement, relations map[string]*schema.Relationship, v reflect.Value) bool {
+	v = reflect.Indirect(v)
+	switch v.Kind() {
+	case reflect.Invalid:
+		return false
+	case reflect.Slice, reflect.Array:
+		for i := range v.Len() {
+			if holdsAssociations(stmt, relations, v.Index(i)) {
+				return true
+			}
+		}
+		return false
+	case reflect.Map:
+		for name := range relations {
+			if v.Type().Key().Kind() != reflect.String || v.MapIndex(reflect.ValueOf(name).Convert(v.Type().Key())).IsValid() {
+				return true
+			}
+		}
+		return false
+	case reflect.Struct:
+		if v.Type() != stmt.Schema.ModelType {
+			return false // the columns of another type; GORM saves none of its associations
+		}
+		for _, r := range relations {
+			if _, zero := r.Field.ValueOf(stmt.Context, v); !zero {
+				return true
+			}
+		}
+		return false
+	default:
+		return true
+	}
+}

@@ -1,0 +1,141 @@
+package gormhook
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"time"
+
+	"github.com/google/uuid"
+	"gorm.io/gorm"
+
+	"github.com/infrakitchen/audit/trail"
+)
+
+// attribution is whose doing the rows of a statement are.
+type attribution struct {
+	trace *trail.Trace // nil outside any action
+	id    uuid.UUID    // of the trace
+	at    time.Time
+	actor trail.Actor
+	// tenant, and what the action's own entry says.
+	tenant string
+	own    trail.Entry
+	claim  trail.Claim
+	mode   ownMode
+}
+
+// attribute finds the action that ctx carries, or makes the statement one.
+func (h *hook) attribute(ctx context.Context, s *subject, pool gorm.ConnPool) (attribution, error) {
+	at := h.now()
+	t, ok := trail.FromContext(ctx)
+	if !ok {
+		if h.plugin.RequireActor {
+			return attribution{}, ErrNoActor
+		}
+		id := trail.NewID(at)
+		return attribution{id: id, at: trail.Time(id), actor: trail.Unknown(), mode: ownFirst}, nil
+	}
+	a := attribution{trace: t, id: t.ID(), at: at}
+	tx := transaction(pool)
+	var err error
+	if a.claim, err = t.Claim(s.model, tx, finished); err != nil {
+		return attribution{}, err
+	}
+	if a.claim.Mode == trail.ClaimNone {
+		action := t.Action()
+		a.actor, a.tenant = action.Actor, action.Tenant
+		return a, nil
+	}
+	// The rows of the action's own statement bear the action's instant.
+	a.own, a.at = t.Own(), trail.Time(a.id)
+	a.actor, a.tenant = a.own.Actor, a.own.Tenant
+	a.mode = ownFirst
+	if a.claim.EntityID != "" {
+		a.mode = ownEntity
+	}
+	return a, nil
+}
+
+// absent reports whether the own entry is to be written only if it is not
+// there.
+func (a *attribution) absent() bool { return a.claim.Mode == trail.ClaimIfAbsent }
+
+// settle tells the trace what came of its claim.
+func (a *attribution) settle(written, durable bool) { a.claim.Settle(written, durable) }
+
+// parameters returns the caller's parameters and those of the plan behind.
+func (a *attribution) parameters(args []any, p *plan, v variant, s *subject, names []string) []any {
+	all := make([]any, len(args), len(args)+paramEntity)
+	copy(all, args)
+	id := a.id
+	if v.own == ownNone || !p.sole {
+		id = trail.NewID(a.at)
+	}
+	text := id.String()
+	if !p.sole {
+		text = text[:19]
+	}
+	all = append(all, a.id.String(), a.at, text, optional(a.tenant), a.actor.ID, a.actor.Name,
+		string(a.actor.Kind), optional(a.actor.OnBehalfOf), s.model)
+	if v.names {
+		all = append(all, textArray(names))
+	}
+	if v.own != ownNone {
+		all = append(all, optional(string(a.own.Event)), optional(string(a.own.Context)))
+	}
+	if v.own == ownEntity {
+		all = append(all, a.claim.EntityID)
+	}
+	return all
+}
+
+func optional(s string) any {
+	if s == "" {
+		return nil
+	}
+	return s
+}
+
+// textArray writes an array of PostgreSQL as text, which any driver can send.
+func textArray(list []string) string {
+	b := []byte{'{'}
+	for i, s := range list {
+		if i > 0 {
+			b = append(b, ',')
+		}
+		b = append(b, '"')
+		for j := range len(s) {
+			if s[j] == '"' || s[j] == '\\' {
+				b = append(b, '\\')
+			}
+			b = append(b, s[j])
+		}
+		b = append(b, '"')
+	}
+	return string(append(b, '}'))
+}
+
+// transaction returns what identifies the transaction that pool is, or nil
+// where its statements commit by themselves.
+func transaction(pool gorm.ConnPool) any {
+	if prepared, ok := pool.(*gorm.PreparedStmtTX); ok {
+		pool = prepared.Tx
+	}
+	if _, ok := pool.(gorm.TxCommitter); !ok {
+		return nil
+	}
+	return pool
+}
+
+// finished reports whether a transaction has ended. database/sql tells so
+// without a word to the server, when it is asked for a statement that is of no
+// database at all.
+func finished(tx any) bool {
+	t, ok := tx.(*sql.Tx)
+	if !ok {
+		return false
+	}
+	_, err := t.StmtContext(context.Background(), new(sql.Stmt)).ExecContext(context.Background()) //nolint:sqlclosecheck // there is no statement
+	return errors.Is(err, sql.ErrTxDone)
+}

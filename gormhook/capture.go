@@ -1,0 +1,306 @@
+package gormhook
+
+import (
+	"context"
+	"database/sql"
+	"database/sql/driver"
+	"fmt"
+	"reflect"
+
+	"gorm.io/gorm"
+	"gorm.io/gorm/schema"
+
+	"github.com/infrakitchen/audit/trail"
+)
+
+// capture stands between one statement of GORM and its connection. GORM runs
+// its statement as ever; here it becomes one that leaves entries.
+type capture struct {
+	gorm.ConnPool // the one that GORM would have used
+
+	hook    *hook
+	db      *gorm.DB
+	deleted bool // by GORM's delete, whatever the verb
+
+	// unsettled is a claim whose outcome shows only once the caller's rows
+	// have been read.
+	unsettled attribution
+	waiting   bool
+}
+
+var _ gorm.ConnPool = (*capture)(nil)
+
+// request is one statement on its way, with all that is known of it.
+type request struct {
+	ctx     context.Context //nolint:containedctx // of this one call
+	text    string
+	args    []any
+	query   bool
+	subject *subject
+	table   *table
+	pool    gorm.ConnPool
+	names   []string
+	// buffered: rows are read to the end before the caller gets them.
+	buffered bool
+	attribution
+}
+
+// response is what the caller gets.
+type response struct {
+	rows   *sql.Rows
+	result sql.Result
+}
+
+// ExecContext implements [gorm.ConnPool].
+func (c *capture) ExecContext(ctx context.Context, query string, args ...any) (sql.Result, error) {
+	r, err := c.run(ctx, query, args, false)
+	return r.result, err
+}
+
+// QueryContext implements [gorm.ConnPool].
+func (c *capture) QueryContext(ctx context.Context, query string, args ...any) (*sql.Rows, error) {
+	r, err := c.run(ctx, query, args, true) //nolint:rowserrcheck // they are the caller's
+	return r.rows, err
+}
+
+// run runs the statement with its capture. A panic in what it calls of the
+// application's is an error of the statement: it must not take the implicit
+// transaction's connection with it.
+func (c *capture) run(ctx context.Context, query string, args []any, rows bool) (out response, err error) {
+	defer func() {
+		if p := recover(); p != nil {
+			out, err = response{}, c.hook.failure(ctx, fmt.Errorf("panic: %v", p))
+		}
+	}()
+	stmt := c.db.Statement
+	s := c.hook.subjects.of(&c.hook.plugin, stmt)
+	if s.excluded {
+		return plain(ctx, c.ConnPool, query, args, rows)
+	}
+	r := &request{ctx: ctx, text: query, args: args, query: rows, subject: s, pool: c.ConnPool}
+	if c.hook.plugin.BestEffort {
+		return c.bestEffort(r)
+	}
+	return c.audited(r)
+}
+
+// plain runs a statement as it is.
+func plain(ctx context.Context, pool gorm.ConnPool, query string, args []any, rows bool) (out response, err error) {
+	if rows {
+		out.rows, err = pool.QueryContext(ctx, query, args...) //nolint:sqlclosecheck,rowserrcheck // they are the caller's
+	} else {
+		out.result, err = pool.ExecContext(ctx, query, args...)
+	}
+	return out, err
+}
+
+// audited runs the statement in the way that suits it.
+func (c *capture) audited(r *request) (response, error) {
+	h := c.hook
+	var err error
+	r.table, err = h.tables.of(r.ctx, r.pool, h.dialect, c.tableText(r.text), r.subject)
+	if err != nil {
+		return response{}, h.failure(r.ctx, err)
+	}
+	if !r.table.exists {
+		return plain(r.ctx, r.pool, r.text, r.args, r.query) // the database has the right words for it
+	}
+	r.names = c.names(r.subject)
+	r.attribution, err = h.attribute(r.ctx, r.subject, r.pool)
+	if err != nil {
+		return response{}, h.failure(r.ctx, err)
+	}
+	if h.plugin.MaxRows > 0 {
+		if done, out, err := c.bounded(r); done {
+			return out, err
+		}
+	}
+	if h.dialect == postgresName && !h.plugin.Portable {
+		if v, p := c.plan(r); p.ok {
+			return c.single(r, v, p)
+		}
+	}
+	return c.portable(r)
+}
+
+// tableText returns the name of the table as the statement writes it.
+func (c *capture) tableText(query string) string {
+	stmt := c.db.Statement
+	if stmt.TableExpr == nil && stmt.Table != "" {
+		if name, ok := c.hook.quoted.Load(stmt.Table); ok {
+			return name.(string)
+		}
+	}
+	name := stmt.Table
+	if p, ok := parse(query); ok {
+		name = p.table
+	}
+	if stmt.TableExpr == nil && stmt.Table != "" {
+		c.hook.quoted.Store(stmt.Table, name)
+	}
+	return name
+}
+
+// plan returns the one statement for the request.
+func (c *capture) plan(r *request) (variant, *plan) {
+	v := variant{own: r.mode, absent: r.absent(), names: r.names != nil, deleted: c.deleted, query: r.query}
+	key := planKey{query: r.text, subject: r.subject, table: r.table, variant: v}
+	return v, c.hook.plans.get(key, func() *plan {
+		return planPostgres(r.text, len(r.args), r.subject, r.table, v)
+	})
+}
+
+// single runs the one statement.
+func (c *capture) single(r *request, v variant, p *plan) (response, error) {
+	args := r.parameters(r.args, p, v, r.subject, r.names)
+	durable := transaction(r.pool) == nil
+	switch p.shape {
+	case shapeTag:
+		result, err := r.pool.ExecContext(r.ctx, p.text, args...)
+		if err != nil {
+			r.settle(false, false)
+			return response{}, c.hook.classify(r.ctx, err)
+		}
+		n, err := result.RowsAffected()
+		r.settle(n > 0, durable)
+		return response{result: result}, err
+	case shapeRows:
+		if r.buffered {
+			return c.buffered(r, p.text, args)
+		}
+		rows, err := r.pool.QueryContext(r.ctx, p.text, args...) //nolint:sqlclosecheck,rowserrcheck // they are the caller's
+		if err != nil {
+			r.settle(false, false)
+			return response{}, c.hook.classify(r.ctx, err)
+		}
+		c.unsettled, c.waiting = r.attribution, true
+		return response{rows: rows}, nil
+	case shapeCount:
+		affected, owned, err := scanCount(r.ctx, r.pool, p.text, args)
+		if err != nil {
+			r.settle(false, false)
+			return response{}, c.hook.classify(r.ctx, err)
+		}
+		r.settle(owned, durable)
+		return response{result: driver.RowsAffected(affected)}, nil
+	default: // shapeOwned
+		rows, err := collect(r.ctx, r.pool, p.text, args)
+		if err != nil {
+			r.settle(false, false)
+			return response{}, c.hook.classify(r.ctx, err)
+		}
+		owned := false
+		if len(rows.values) > 0 {
+			last := rows.values[0][len(rows.columns)-1]
+			owned, _ = last.(bool)
+		}
+		r.settle(owned, durable)
+		out, err := rows.first(len(rows.columns) - 1).replay(r.ctx) //nolint:sqlclosecheck,rowserrcheck // they are the caller's
+		return response{rows: out}, err
+	}
+}
+
+// buffered runs a statement whose rows are the caller's and reads them.
+func (c *capture) buffered(r *request, text string, args []any) (response, error) {
+	rows, err := collect(r.ctx, r.pool, text, args)
+	if err != nil {
+		r.settle(false, false)
+		return response{}, c.hook.classify(r.ctx, err)
+	}
+	r.settle(len(rows.values) > 0, transaction(r.pool) == nil)
+	out, err := rows.replay(r.ctx) //nolint:sqlclosecheck,rowserrcheck // they are the caller's
+	return response{rows: out}, err
+}
+
+// done settles what had to wait for the caller to read the rows.
+func (c *capture) done() {
+	if c.waiting {
+		c.waiting = false
+		written := c.db.Error == nil && c.db.RowsAffected > 0
+		c.unsettled.settle(written, transaction(c.ConnPool) == nil)
+	}
+}
+
+func scanCount(ctx context.Context, pool gorm.ConnPool, query string, args []any) (affected int64, owned bool, err error) {
+	rows, err := pool.QueryContext(ctx, query, args...)
+	if err != nil {
+		return 0, false, err
+	}
+	defer func() {
+		if e := rows.Close(); err == nil {
+			err = e
+		}
+	}()
+	if rows.Next() {
+		if err := rows.Scan(&affected, &owned); err != nil {
+			return 0, false, err
+		}
+	}
+	return affected, owned, rows.Err()
+}
+
+// names returns the labels of the rows that the statement names by values: of
+// those that are inserted, in their order, or of the one that a model with a
+// key stands for. It is nil where the model has no labels of its own.
+func (c *capture) names(s *subject) []string {
+	if !s.namer {
+		return nil
+	}
+	stmt := c.db.Statement
+	switch v := stmt.ReflectValue; v.Kind() {
+	case reflect.Struct:
+		if v.Type() != s.schema.ModelType || c.deleted && !keyed(stmt, s.schema, v) {
+			return nil
+		}
+		if _, creating := stmt.Clauses["VALUES"]; !creating && !keyed(stmt, s.schema, v) {
+			return nil
+		}
+		return []string{nameOf(v)}
+	case reflect.Slice, reflect.Array:
+		if _, creating := stmt.Clauses["VALUES"]; !creating || v.Len() == 0 {
+			return nil
+		}
+		if _, conflict := stmt.Clauses["ON CONFLICT"]; conflict {
+			return nil // rows may be passed over, the order says nothing
+		}
+		names := make([]string, v.Len())
+		for i := range names {
+			e := reflect.Indirect(v.Index(i))
+			if e.Kind() != reflect.Struct || e.Type() != s.schema.ModelType {
+				return nil
+			}
+			names[i] = nameOf(e)
+		}
+		return names
+	default:
+		return nil
+	}
+}
+
+func keyed(stmt *gorm.Statement, sch *schema.Schema, v reflect.Value) bool {
+	for _, f := range sch.PrimaryFields {
+		if _, zero := f.ValueOf(stmt.Context, v); !zero {
+			return true
+		}
+	}
+	return false
+}
+
+// maxName bounds a label, in characters.
+const maxName = 256
+
+func nameOf(v reflect.Value) string {
+	var value any
+	if v.CanAddr() {
+		value = v.Addr().Interface()
+	} else {
+		p := reflect.New(v.Type())
+		p.Elem().Set(v)
+		value = p.Interface()
+	}
+	n, ok := value.(Namer)
+	if !ok {
+		return ""
+	}
+	return trail.Printable(n.AuditName(), maxName)
+}

@@ -1,0 +1,154 @@
+package gormhook
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+
+	"gorm.io/gorm"
+
+	"github.com/infrakitchen/audit/store"
+)
+
+// failure makes an error of the capture's own: it says that recording failed,
+// wraps the cause, and is reported. A refusal is no failure.
+func (h *hook) failure(ctx context.Context, err error) error {
+	if refusal(err) || isFailure(err) {
+		return err
+	}
+	err = fmt.Errorf("%w: %w", ErrNotRecorded, err)
+	h.report(ctx, err)
+	return err
+}
+
+func refusal(err error) bool {
+	return errors.Is(err, ErrNoActor) || errors.Is(err, ErrRawSQL) || errors.Is(err, ErrTooManyRows)
+}
+
+func isFailure(err error) bool { return errors.Is(err, ErrNotRecorded) }
+
+func (h *hook) report(ctx context.Context, err error) {
+	failures.Add(1)
+	if h.plugin.OnError != nil {
+		h.plugin.OnError(ctx, err)
+	}
+}
+
+// classify tells an error of the caller's change, which passes as it is, from
+// one of the entries that were written with it.
+func (h *hook) classify(ctx context.Context, err error) error {
+	text := err.Error()
+	for name := range ours {
+		if strings.Contains(text, name) {
+			if strings.Contains(text, "does not exist") || strings.Contains(text, "no such") {
+				err = fmt.Errorf("%w: %w", store.ErrNotMigrated, err)
+			}
+			return h.failure(ctx, err)
+		}
+	}
+	return err
+}
+
+// bestEffort runs the statement with its capture, and without where the
+// capture fails: from a savepoint, so that a failure leaves the caller's
+// transaction as it was.
+func (c *capture) bestEffort(r *request) (response, error) {
+	const point = `audit_attempt`
+	inside := transaction(r.pool) != nil
+	if inside {
+		if _, err := r.pool.ExecContext(r.ctx, `SAVEPOINT `+point); err != nil {
+			return response{}, err
+		}
+	}
+	out, err := c.attempt(r)
+	if err == nil || refusal(err) {
+		if inside {
+			if _, e := r.pool.ExecContext(r.ctx, `RELEASE SAVEPOINT `+point); e != nil && err == nil {
+				err = e
+			}
+		}
+		return out, err
+	}
+	if inside {
+		if _, e := r.pool.ExecContext(r.ctx, `ROLLBACK TO SAVEPOINT `+point); e != nil {
+			return response{}, errors.Join(err, e)
+		}
+	}
+	if !isFailure(err) {
+		return response{}, err // the change itself failed
+	}
+	return plain(r.ctx, r.pool, r.text, r.args, r.query)
+}
+
+// attempt is audited, with panics as errors and the rows read to the end, for
+// a savepoint cannot be released while they are open.
+func (c *capture) attempt(r *request) (out response, err error) {
+	defer func() {
+		if p := recover(); p != nil {
+			r.settle(false, false)
+			out, err = response{}, c.hook.failure(r.ctx, fmt.Errorf("panic: %v", p))
+		}
+	}()
+	attempted := *r
+	attempted.buffered = true
+	return c.audited(&attempted)
+}
+
+// bounded keeps a statement from being imaged that changes more rows than
+// Plugin.MaxRows. It reports whether it has dealt with it.
+func (c *capture) bounded(r *request) (done bool, out response, err error) {
+	parsed, ok := parse(r.text)
+	if !ok {
+		return false, out, nil
+	}
+	rows := int64(parsed.tuples)
+	if parsed.verb != verbInsert {
+		from := parsed.table
+		if parsed.alias != "" {
+			from += ` AS ` + parsed.alias
+		}
+		if parsed.from != "" {
+			return false, out, nil
+		}
+		where, args := piece(parsed.where, r.args, count(parsed.set), 1)
+		if where != "" {
+			where = ` WHERE ` + where
+		}
+		text, _, err := queryText(r.ctx, r.pool, fmt.Sprintf(
+			`SELECT CAST(count(*) AS text) FROM (SELECT 1 FROM %s%s LIMIT %d) AS audit_bounded`, from, where, c.hook.plugin.MaxRows+1), args...)
+		if err != nil {
+			return true, out, c.hook.classify(r.ctx, err)
+		}
+		if _, err := fmt.Sscan(text, &rows); err != nil {
+			return true, out, c.hook.failure(r.ctx, err)
+		}
+	}
+	if rows <= int64(c.hook.plugin.MaxRows) {
+		return false, out, nil
+	}
+	r.settle(false, false) // a summary is of no one entity
+	r.mode = summaryMode(r.mode, r.trace != nil)
+	if c.hook.plugin.RefuseAbove {
+		return true, out, fmt.Errorf("%w: more than %d of %s", ErrTooManyRows, c.hook.plugin.MaxRows, r.subject.model)
+	}
+	run := func(pool gorm.ConnPool) error {
+		r.pool = pool
+		out, _, err = c.opaque(r)
+		return err
+	}
+	if transaction(r.pool) != nil {
+		return true, out, run(r.pool)
+	}
+	err = inTransaction(r.ctx, r.pool, run)
+	return true, out, err
+}
+
+// summaryMode is what a summary may take: the id of a trace that it makes
+// itself, not that of an action whose entity it does not know.
+func summaryMode(m ownMode, traced bool) ownMode {
+	if traced {
+		return ownNone
+	}
+	return m
+}

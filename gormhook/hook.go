@@ -1,0 +1,154 @@
+package gormhook
+
+import (
+	"errors"
+	"fmt"
+	"sync"
+	"time"
+
+	"gorm.io/gorm"
+
+	"github.com/infrakitchen/audit/store"
+	"github.com/infrakitchen/audit/trail"
+)
+
+// hook is a plugin at work on one database.
+type hook struct {
+	plugin   Plugin
+	db       *gorm.DB
+	dialect  string
+	now      func() time.Time
+	subjects subjects
+	tables   tables
+	plans    plans
+	quoted   sync.Map // a statement's Table -> as its text writes it
+	foreign  foreign
+}
+
+func newHook(p Plugin, db *gorm.DB) *hook {
+	return &hook{
+		plugin: p, db: db, dialect: db.Dialector.Name(),
+		now: func() time.Time { return time.Now().UTC().Truncate(time.Microsecond) },
+	}
+}
+
+// processor is what GORM's callback processors have in common.
+type processor interface {
+	Get(name string) func(*gorm.DB)
+	Replace(name string, fn func(*gorm.DB)) error
+}
+
+const (
+	beginName  = "gorm:begin_transaction"
+	commitName = "gorm:commit_or_rollback_transaction"
+)
+
+// register wraps GORM's callbacks where they stand, so that their place in the
+// order, and what others said of it, stays as it is.
+func (h *hook) register() error {
+	cb := h.db.Callback()
+	writes := []struct {
+		processor processor
+		name      string
+		op        operation
+	}{
+		{cb.Create(), "gorm:create", opCreate},
+		{cb.Update(), "gorm:update", opUpdate},
+		{cb.Delete(), "gorm:delete", opDelete},
+	}
+	for _, w := range writes {
+		if err := ordered(w.processor, w.name); err != nil {
+			return err
+		}
+		if err := wrap(w.processor, w.name, h.around(w.op)); err != nil {
+			return err
+		}
+		if w.processor.Get(beginName) == nil {
+			continue // SkipDefaultTransaction: there is none to leave out
+		}
+		if err := wrap(w.processor, beginName, h.begin(w.op, w.processor)); err != nil {
+			return err
+		}
+		if err := wrap(w.processor, commitName, h.commit); err != nil {
+			return err
+		}
+	}
+	raws := []struct {
+		processor processor
+		name      string
+	}{{cb.Raw(), "gorm:raw"}, {cb.Row(), "gorm:row"}, {cb.Query(), "gorm:query"}}
+	for _, r := range raws {
+		if err := wrap(r.processor, r.name, h.raw); err != nil {
+			return err
+		}
+	}
+
+	ctx := h.db.Statement.Context
+	if err := store.MakePartitions(ctx, h.db); err != nil && !errors.Is(err, store.ErrNotMigrated) {
+		h.report(ctx, err) // rows of a month without a partition have the default one
+	}
+	if trail.Default() == nil {
+		st, err := store.New(h.db)
+		if err != nil {
+			return err
+		}
+		trail.SetDefaultIfUnset(st)
+	}
+	return nil
+}
+
+// wrap puts around in the place of a callback.
+func wrap(p processor, name string, around func(next func(*gorm.DB)) func(*gorm.DB)) error {
+	next := p.Get(name)
+	if next == nil {
+		return fmt.Errorf("gormhook: GORM's callback %s is not registered", name)
+	}
+	return p.Replace(name, around(next))
+}
+
+// around captures what a callback of GORM sends to the database.
+func (h *hook) around(op operation) func(func(*gorm.DB)) func(*gorm.DB) {
+	return func(next func(*gorm.DB)) func(*gorm.DB) {
+		return func(db *gorm.DB) {
+			if db.Error != nil || db.DryRun || trail.Skipped(db.Statement.Context) {
+				next(db)
+				return
+			}
+			c := &capture{ConnPool: db.Statement.ConnPool, hook: h, db: db, deleted: op == opDelete}
+			db.Statement.ConnPool = c
+			defer func() {
+				db.Statement.ConnPool = c.ConnPool
+				c.done()
+			}()
+			next(db)
+		}
+	}
+}
+
+// begin leaves GORM's implicit transaction out where a single statement would
+// be all that is in it.
+func (h *hook) begin(op operation, p processor) func(func(*gorm.DB)) func(*gorm.DB) {
+	return func(next func(*gorm.DB)) func(*gorm.DB) {
+		return func(db *gorm.DB) {
+			if db.Error == nil && h.alone(db, op, p) {
+				return
+			}
+			next(db)
+		}
+	}
+}
+
+// commit tells the trace that what it wrote in the implicit transaction is
+// durable.
+func (h *hook) commit(next func(*gorm.DB)) func(*gorm.DB) {
+	return func(db *gorm.DB) {
+		_, started := db.InstanceGet("gorm:started_transaction")
+		tx := transaction(db.Statement.ConnPool)
+		next(db)
+		if started && tx != nil && db.Error == nil {
+			if t, ok := trail.FromContext(db.Statement.Context); ok {
+				t.Committed(tx)
+			}
+		}
+	}
+}

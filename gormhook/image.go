@@ -1,0 +1,316 @@
+package gormhook
+
+import (
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
+	"fmt"
+	"math"
+	"strconv"
+	"strings"
+	"time"
+	"unicode/utf8"
+
+	"github.com/infrakitchen/audit/trail"
+)
+
+// keep returns what of a column's value is kept: nothing of one that is left
+// out, a mark of one that is masked.
+func (s *subject) keep(column, value string) string {
+	switch s.rule(column) {
+	case ruleOmit:
+		return ""
+	case ruleMask:
+		if value == "null" {
+			return value
+		}
+		return `"` + trail.Masked + `"`
+	default:
+		return value
+	}
+}
+
+// mask leaves out and masks what is not kept. What stood there is remembered,
+// for a change of it is a change.
+func (img *image) mask(t *table, s *subject) {
+	for i, v := range img.values {
+		kept := s.keep(t.columns[i].name, v)
+		if kept == v {
+			continue
+		}
+		if kept != "" {
+			if img.secrets == nil {
+				img.secrets = make(map[int]string)
+			}
+			img.secrets[i] = v
+		}
+		img.values[i] = kept
+	}
+}
+
+// differs reports whether the ith column of two images was masked and changed.
+func (img *image) differs(other *image, i int) bool {
+	return img.secrets != nil && img.secrets[i] != other.secrets[i]
+}
+
+// entityOf returns the entity id of an image that is not masked yet.
+func (t *table) entityOf(s *subject, img *image) string {
+	key := t.label(s)
+	parts := make([]string, len(key))
+	for n, i := range key {
+		parts[n] = unquoteJSON(img.values[i])
+		switch s.rule(t.columns[i].name) {
+		case ruleMask, ruleOmit:
+			sum := sha256.Sum256([]byte(parts[n]))
+			parts[n] = "sha256:" + hex.EncodeToString(sum[:])
+		}
+	}
+	return trail.JoinKey(parts...)
+}
+
+// whole returns all of an image as a JSON object.
+func (t *table) whole(img *image) json.RawMessage {
+	var b jsonObject
+	for i, v := range img.values {
+		if v != "" {
+			b.add(t.columns[i].name, v)
+		}
+	}
+	return b.end()
+}
+
+// diff returns the columns that differ, of both images; nil where none do.
+func (t *table) diff(before, after *image) (was, is json.RawMessage) {
+	var b, a jsonObject
+	for i, v := range before.values {
+		if v != after.values[i] || before.differs(after, i) {
+			b.add(t.columns[i].name, v)
+			a.add(t.columns[i].name, after.values[i])
+		}
+	}
+	if b == nil {
+		return nil, nil
+	}
+	return b.end(), a.end()
+}
+
+// jsonObject is a JSON object that is being written.
+type jsonObject []byte
+
+func (o *jsonObject) add(name, value string) {
+	if len(*o) == 0 {
+		*o = append(*o, '{')
+	} else {
+		*o = append(*o, ',')
+	}
+	*o = append(*o, quoteJSON(name)...)
+	*o = append(*o, ':')
+	*o = append(*o, value...)
+}
+
+func (o *jsonObject) end() json.RawMessage {
+	if len(*o) == 0 {
+		return json.RawMessage(`{}`)
+	}
+	return json.RawMessage(append(*o, '}'))
+}
+
+// quoteJSON writes text as JSON, unescaped wherever JSON allows.
+func quoteJSON(s string) string {
+	plain := true
+	for i := range len(s) {
+		if s[i] < 0x20 || s[i] == '"' || s[i] == '\\' || s[i] >= utf8.RuneSelf {
+			plain = false
+			break
+		}
+	}
+	if plain {
+		return `"` + s + `"`
+	}
+	var b strings.Builder
+	b.WriteByte('"')
+	for _, r := range s {
+		switch {
+		case r == '"' || r == '\\':
+			b.WriteByte('\\')
+			b.WriteRune(r)
+		case r < 0x20:
+			fmt.Fprintf(&b, `\u%04x`, r)
+		default:
+			b.WriteRune(r)
+		}
+	}
+	b.WriteByte('"')
+	return b.String()
+}
+
+// unquoteJSON returns the text of a JSON string; anything else is its own text.
+func unquoteJSON(v string) string {
+	if !strings.HasPrefix(v, `"`) {
+		return v
+	}
+	if !strings.Contains(v, `\`) {
+		return v[1 : len(v)-1]
+	}
+	var s string
+	if json.Unmarshal([]byte(v), &s) != nil {
+		return v
+	}
+	return s
+}
+
+// stashed reads the image that an upsert left behind: an array of the columns.
+func (w *writer) stashed(text string) (*image, error) {
+	var values []*string
+	if err := json.Unmarshal([]byte(text), &values); err != nil {
+		return nil, fmt.Errorf("reading the row before an upsert: %w", err)
+	}
+	row := make([]any, len(values)+1)
+	row[0] = ""
+	for i, v := range values {
+		if v != nil {
+			row[i+1] = *v
+		}
+	}
+	return w.imageOf(row), nil
+}
+
+func textOf(v any) string {
+	switch v := v.(type) {
+	case string:
+		return v
+	case []byte:
+		return string(v)
+	case int64:
+		return strconv.FormatInt(v, 10)
+	case nil:
+		return ""
+	default:
+		return fmt.Sprint(v)
+	}
+}
+
+// spell writes a value of SQLite as JSON, as PostgreSQL would spell it.
+func (c *column) spell(v any) string {
+	switch v := v.(type) {
+	case nil:
+		return "null"
+	case bool:
+		return strconv.FormatBool(v)
+	case int64:
+		if c.kind == kindBool && (v == 0 || v == 1) {
+			return strconv.FormatBool(v == 1)
+		}
+		return strconv.FormatInt(v, 10)
+	case float64:
+		return spellFloat(v)
+	case time.Time:
+		return c.spellTime(v)
+	case []byte:
+		if c.kind == kindJSON && json.Valid(v) {
+			return compact(v)
+		}
+		return `"\\x` + hex.EncodeToString(v) + `"`
+	case string:
+		return c.spellText(v)
+	default:
+		return quoteJSON(fmt.Sprint(v))
+	}
+}
+
+func spellFloat(v float64) string {
+	switch {
+	case math.IsNaN(v):
+		return `"NaN"`
+	case math.IsInf(v, 1):
+		return `"Infinity"`
+	case math.IsInf(v, -1):
+		return `"-Infinity"`
+	case v == 0:
+		return "0"
+	}
+	return strconv.FormatFloat(v, 'f', -1, 64)
+}
+
+func (c *column) spellTime(v time.Time) string {
+	if c.kind == kindDate {
+		return `"` + v.Format(time.DateOnly) + `"`
+	}
+	return `"` + v.UTC().Format("2006-01-02T15:04:05.000000Z") + `"`
+}
+
+func (c *column) spellText(v string) string {
+	switch c.kind {
+	case kindTime, kindDate:
+		if t, ok := readTime(v); ok {
+			return c.spellTime(t)
+		}
+	case kindJSON:
+		if json.Valid([]byte(v)) {
+			return compact([]byte(v))
+		}
+	case kindNumeric:
+		if number(v) {
+			return v
+		}
+	case kindUUID:
+		v = strings.ToLower(v)
+	}
+	if !utf8.ValidString(v) {
+		return `"\\x` + hex.EncodeToString([]byte(v)) + `"`
+	}
+	return quoteJSON(v)
+}
+
+// number reports whether text is a number of JSON.
+func number(s string) bool {
+	return s != "" && (digit(s[0]) || s[0] == '-') && json.Valid([]byte(s))
+}
+
+// timeLayouts are how the drivers of SQLite write times.
+var timeLayouts = []string{
+	"2006-01-02 15:04:05.999999999-07:00",
+	"2006-01-02T15:04:05.999999999-07:00",
+	time.RFC3339Nano,
+	"2006-01-02 15:04:05.999999999 -0700 MST",
+	"2006-01-02 15:04:05.999999999",
+	"2006-01-02T15:04:05.999999999",
+	"2006-01-02 15:04",
+	"2006-01-02T15:04",
+	time.DateOnly,
+}
+
+func readTime(s string) (time.Time, bool) {
+	if i := strings.Index(s, " m="); i > 0 { // of time.Time.String
+		s = s[:i]
+	}
+	for _, layout := range timeLayouts {
+		if t, err := time.Parse(layout, s); err == nil {
+			return t, true
+		}
+	}
+	return time.Time{}, false
+}
+
+// compact writes JSON without white space. Numbers stay as they are written.
+func compact(v []byte) string {
+	var b strings.Builder
+	text := false
+	for i := 0; i < len(v); i++ {
+		switch c := v[i]; {
+		case text:
+			b.WriteByte(c)
+			if c == '\\' && i+1 < len(v) {
+				i++
+				b.WriteByte(v[i])
+			} else if c == '"' {
+				text = false
+			}
+		case c == ' ' || c == '\t' || c == '\n' || c == '\r':
+		default:
+			text = c == '"'
+			b.WriteByte(c)
+		}
+	}
+	return b.String()
+}

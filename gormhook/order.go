@@ -1,0 +1,95 @@
+package gormhook
+
+import (
+	"fmt"
+	"reflect"
+	"strings"
+	"sync"
+)
+
+// GORM keeps the order of its callbacks to itself. What follows reads it,
+// without changing anything, so that the plugin can refuse a place where its
+// entries would be written in another transaction than the change.
+
+// ordered checks that GORM runs a callback between the begin and the commit of
+// the implicit transaction, where there is one.
+func ordered(p processor, name string) error {
+	order, err := orderOf(p)
+	if err != nil {
+		return err
+	}
+	begin, at, commit := order[beginName], order[name], order[commitName]
+	switch {
+	case at == 0:
+		return fmt.Errorf("gormhook: GORM's callback %s is not registered", name)
+	case begin > at || commit > 0 && commit < at:
+		return fmt.Errorf("gormhook: %s does not run between %s and %s: entries would not be in the change's transaction",
+			name, beginName, commitName)
+	default:
+		return nil
+	}
+}
+
+// orderOf returns the place of each callback, from 1 on, as GORM runs them.
+func orderOf(p processor) (map[string]int, error) {
+	v := reflect.Indirect(reflect.ValueOf(p))
+	fns, cbs := v.FieldByName("fns"), v.FieldByName("callbacks")
+	if fns.Kind() != reflect.Slice || cbs.Kind() != reflect.Slice {
+		return nil, fmt.Errorf("gormhook: this version of GORM keeps its callbacks otherwise than %T of v1.31", p)
+	}
+	place := make(map[uintptr]int, fns.Len())
+	for i := range fns.Len() {
+		place[fns.Index(i).Pointer()] = i + 1
+	}
+	order := make(map[string]int, cbs.Len())
+	for i := range cbs.Len() {
+		c := cbs.Index(i).Elem()
+		if at, ok := place[c.FieldByName("handler").Pointer()]; ok {
+			order[c.FieldByName("name").String()] = at
+		}
+	}
+	return order, nil
+}
+
+// foreign tells whether callbacks of others are registered: they may count on
+// the implicit transaction. It is asked for each statement, so it looks again
+// only when their number has changed.
+type foreign struct {
+	mu    sync.RWMutex
+	known map[processor]foreigners
+}
+
+type foreigners struct {
+	callbacks int
+	any       bool
+}
+
+// harmless are callbacks that only look on, or choose the connection.
+var harmless = []string{"gorm:", "otel:", "prometheus:", "opentelemetry:", "opentracing:"}
+
+func (f *foreign) in(p processor) bool {
+	cbs := reflect.ValueOf(p).Elem().FieldByName("callbacks")
+	n := cbs.Len()
+	f.mu.RLock()
+	k, ok := f.known[p]
+	f.mu.RUnlock()
+	if ok && k.callbacks == n {
+		return k.any
+	}
+	k = foreigners{callbacks: n}
+	for i := range n {
+		name := cbs.Index(i).Elem().FieldByName("name").String()
+		mine := false
+		for _, prefix := range harmless {
+			mine = mine || strings.HasPrefix(name, prefix)
+		}
+		k.any = k.any || !mine
+	}
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if f.known == nil {
+		f.known = make(map[processor]foreigners)
+	}
+	f.known[p] = k
+	return k.any
+}

@@ -1,0 +1,252 @@
+package gormhook
+
+import "strings"
+
+// verb is what a statement does.
+type verb uint8
+
+const (
+	verbNone verb = iota
+	verbInsert
+	verbUpdate
+	verbDelete
+)
+
+// parsed is a statement in its parts, as pieces of its own text. All parts are
+// without their keyword; a part that is not there is empty.
+type parsed struct {
+	verb  verb
+	table string // as written, quoted and qualified
+	names []string
+	alias string // as written
+
+	insert string // INSERT: the text from behind the table up to ON CONFLICT or RETURNING
+	tuples int    // INSERT: how many rows stand in VALUES; 0 where they come from elsewhere
+	or     bool   // SQLite's INSERT OR ...
+
+	conflict       string // INSERT: from ON CONFLICT up to its WHERE or RETURNING
+	conflictUpdate bool   // it is DO UPDATE
+	conflictWhere  string
+
+	set     string
+	columns []string // UPDATE: the columns in SET; nil where they could not be read
+	from    string
+	where   string
+
+	returning string
+}
+
+// parse reads one INSERT, UPDATE or DELETE. It reports false for anything
+// else, WITH and several statements included.
+func parse(sql string) (*parsed, bool) {
+	l := &lexer{sql: sql}
+	p := &parsed{}
+	ok := false
+	switch t := l.next(); {
+	case t.is(sql, "INSERT"):
+		p.verb = verbInsert
+		ok = p.readInsert(l)
+	case t.is(sql, "UPDATE"):
+		p.verb = verbUpdate
+		ok = p.readUpdate(l)
+	case t.is(sql, "DELETE"):
+		p.verb = verbDelete
+		ok = l.next().is(sql, "FROM") && p.readDelete(l)
+	}
+	return p, ok
+}
+
+// readTable reads the name of the table and returns the token behind it.
+func (p *parsed) readTable(l *lexer) (token, bool) {
+	t := l.next()
+	start := t.start
+	end := t.end
+	for {
+		if t.kind != tokenWord && t.kind != tokenName {
+			return t, false
+		}
+		p.names = append(p.names, t.name(l.sql))
+		end = t.end
+		if t = l.next(); t.kind != tokenSymbol || l.sql[t.start] != '.' {
+			break
+		}
+		t = l.next()
+	}
+	p.table = l.sql[start:end]
+	if t.is(l.sql, "AS") {
+		t = l.next()
+	} else if t.kind == tokenWord && reserved(l.sql[t.start:t.end]) || t.kind != tokenWord && t.kind != tokenName {
+		return t, true
+	}
+	p.alias = l.sql[t.start:t.end]
+	return l.next(), true
+}
+
+func reserved(word string) bool {
+	switch strings.ToUpper(word) {
+	case "SET", "WHERE", "FROM", "USING", "RETURNING", "VALUES", "DEFAULT", "SELECT", "ON", "OVERRIDING", "ORDER", "LIMIT":
+		return true
+	default:
+		return false
+	}
+}
+
+// qualifier is what a column of the table is qualified by.
+func (p *parsed) qualifier() string {
+	if p.alias != "" {
+		return p.alias
+	}
+	return p.table
+}
+
+// until walks on to the first of the keywords that stands outside of all
+// brackets, and returns its token (of kind tokenEnd at the end) and where the
+// text ahead of it ends.
+func (l *lexer) until(each func(t token, depth int), keywords ...string) (token, int) {
+	depth, last := 0, l.pos
+	for {
+		t := l.next()
+		if t.kind == tokenEnd {
+			return t, last
+		}
+		if t.kind == tokenSymbol {
+			switch l.sql[t.start] {
+			case '(', '[':
+				depth++
+			case ')', ']':
+				depth--
+			}
+		}
+		if depth == 0 && t.kind == tokenWord {
+			for _, k := range keywords {
+				if t.is(l.sql, k) {
+					return t, last
+				}
+			}
+		}
+		if each != nil {
+			each(t, depth)
+		}
+		last = t.end
+	}
+}
+
+func (p *parsed) readUpdate(l *lexer) bool {
+	t, ok := p.readTable(l)
+	if !ok || !t.is(l.sql, "SET") {
+		return false
+	}
+	start := l.pos
+	item := true // a new assignment begins
+	readable := true
+	t, end := l.until(func(t token, depth int) {
+		if item {
+			item = false
+			if t.kind == tokenName || t.kind == tokenWord {
+				p.columns = append(p.columns, t.name(l.sql))
+			} else {
+				readable = false // (a, b) = ...
+			}
+		}
+		if depth == 0 && t.kind == tokenSymbol && l.sql[t.start] == ',' {
+			item = true
+		}
+	}, "FROM", "WHERE", "RETURNING")
+	p.set = strings.TrimSpace(l.sql[start:end])
+	if !readable {
+		p.columns = nil
+	}
+	if t.is(l.sql, "FROM") {
+		start = l.pos
+		t, end = l.until(nil, "WHERE", "RETURNING")
+		p.from = strings.TrimSpace(l.sql[start:end])
+	}
+	return p.readTail(l, t)
+}
+
+func (p *parsed) readDelete(l *lexer) bool {
+	t, ok := p.readTable(l)
+	if !ok {
+		return false
+	}
+	if t.is(l.sql, "USING") {
+		start := l.pos
+		var end int
+		t, end = l.until(nil, "WHERE", "RETURNING")
+		p.from = strings.TrimSpace(l.sql[start:end])
+	}
+	return p.readTail(l, t)
+}
+
+// readTail reads WHERE and RETURNING, from the token that begins them.
+func (p *parsed) readTail(l *lexer, t token) bool {
+	if t.is(l.sql, "WHERE") {
+		start := l.pos
+		var end int
+		t, end = l.until(nil, "RETURNING")
+		p.where = strings.TrimSpace(l.sql[start:end])
+	}
+	return p.readReturning(l, t)
+}
+
+func (p *parsed) readReturning(l *lexer, t token) bool {
+	if t.is(l.sql, "RETURNING") {
+		p.returning = strings.TrimRight(strings.TrimSpace(l.sql[l.pos:]), "; \n\t")
+		return !strings.Contains(p.returning, ";")
+	}
+	return t.kind == tokenEnd
+}
+
+func (p *parsed) readInsert(l *lexer) bool {
+	t := l.next()
+	if t.is(l.sql, "OR") {
+		p.or = true
+		l.next()
+		t = l.next()
+	}
+	if !t.is(l.sql, "INTO") {
+		return false
+	}
+	t, ok := p.readTable(l)
+	if !ok {
+		return false
+	}
+	start := t.start
+	values := t.is(l.sql, "VALUES")
+	l.pos = t.start
+	count := func(t token, depth int) {
+		switch {
+		case t.is(l.sql, "VALUES") && depth == 0:
+			values = true
+		case values && depth == 1 && t.kind == tokenSymbol && l.sql[t.start] == '(':
+			p.tuples++
+		case t.is(l.sql, "DEFAULT") && depth == 0 && !values:
+			p.tuples, values = 1, false
+		}
+	}
+	t, end := l.until(count, "ON", "RETURNING")
+	p.insert = strings.TrimSpace(l.sql[start:end])
+	if t.is(l.sql, "ON") {
+		start = t.start
+		if !l.next().is(l.sql, "CONFLICT") {
+			return false // the ON of a join: the rows come from a query
+		}
+		t, _ = l.until(nil, "DO")
+		if !t.is(l.sql, "DO") {
+			return false
+		}
+		action := l.next()
+		p.conflictUpdate = action.is(l.sql, "UPDATE")
+		t, end = l.until(nil, "WHERE", "RETURNING", "ON")
+		p.conflict = strings.TrimSpace(l.sql[start:end])
+		if t.is(l.sql, "ON") {
+			return false // several clauses, SQLite has them: read as opaque
+		}
+		if t.is(l.sql, "WHERE") {
+			start = l.pos
+			t, end = l.until(nil, "RETURNING")
+			p.conflictWhere = strings.TrimSpace(l.sql[start:end])
+		}
+	}
+	return p.readReturning(l, t)
+}

@@ -1,0 +1,352 @@
+package gormhook
+
+import (
+	"strconv"
+	"strings"
+
+	"github.com/infrakitchen/audit/trail"
+)
+
+// planner writes the one statement of PostgreSQL around a parsed one. What it
+// adds has names that begin with audit_, so that the unqualified columns of
+// the caller's own expressions stay unambiguous. Its parameters follow the
+// caller's, in the order of parameters in attribution.
+type planner struct {
+	*parsed
+	subject *subject
+	table   *table
+	variant variant
+	params  int // of the caller
+}
+
+// The parameters of a plan, counted from the last of the caller's.
+const (
+	paramTrace = 1 + iota
+	paramAt
+	paramID // the first 19 characters of an id, or all of one
+	paramTenant
+	paramUserID
+	paramUserName
+	paramUserKind
+	paramOnBehalfOf
+	paramModel
+	paramNames   // only with variant.names
+	paramEvent   // only with variant.own, and all that follows
+	paramContext //
+	paramEntity  // only with ownEntity
+)
+
+// param writes a parameter of the plan's own.
+func (p *planner) param(n int, typ string) string {
+	if n > paramNames && !p.variant.names {
+		n--
+	}
+	return "$" + strconv.Itoa(p.params+n) + "::" + typ
+}
+
+// planPostgres returns the plan of a statement, or one that is not ok.
+func planPostgres(query string, params int, s *subject, t *table, v variant) *plan {
+	parsed, ok := parse(query)
+	if !ok || !t.plain || t.after || parsed.from != "" {
+		return &plan{}
+	}
+	p := &planner{parsed: parsed, subject: s, table: t, variant: v, params: params}
+	if strings.Contains(parsed.table, ".") && strings.Contains(parsed.returning, parsed.table) {
+		return &plan{} // RETURNING "s"."t"."c" cannot be said of a CTE
+	}
+	switch parsed.verb {
+	case verbInsert:
+		return p.insertPlan()
+	case verbUpdate:
+		return p.updatePlan()
+	case verbDelete:
+		return p.deletePlan()
+	default:
+		return &plan{}
+	}
+}
+
+func (p *planner) insertPlan() *plan {
+	if p.or || p.tuples == 0 {
+		return &plan{}
+	}
+	out := &plan{ok: true, shape: p.shapeOf(true), sole: p.tuples == 1 && p.conflict == "" && p.variant.own != ownEntity && !p.variant.absent}
+	var b strings.Builder
+	b.WriteString("WITH audit_new AS (\nINSERT INTO " + p.parsed.table)
+	if p.alias != "" {
+		b.WriteString(" AS " + p.alias)
+	}
+	b.WriteString(" " + p.insert)
+	row := changed{
+		operation: `'insert'`, event: `'create'`, from: `audit_new`,
+		entity: p.table.entityID(p.subject, p.table.label(p.subject), p.of("audit_new")),
+		before: `NULL::jsonb`, after: p.table.row(p.subject.rule, `audit_new`), name: p.name("audit_new"),
+	}
+	if p.conflict != "" {
+		b.WriteString(" " + p.conflict)
+	}
+	if !p.conflictUpdate {
+		b.WriteString("\nRETURNING *\n)")
+		return p.finish(out, &b, row)
+	}
+
+	// DO UPDATE: the condition is evaluated on the row that is in the way,
+	// under its lock. It leaves the row's image in a setting of the
+	// transaction, from which RETURNING of the same row takes it: exact also
+	// where the row was not there when the statement began.
+	where := `TRUE`
+	if p.conflictWhere != "" {
+		where = p.conflictWhere
+	}
+	existing := p.existing()
+	b.WriteString("\nWHERE CASE WHEN (" + where + ") THEN set_config('audit.before', (" +
+		p.table.row(p.subject.digested, existing) + ")::text, true) IS NOT NULL ELSE FALSE END")
+	b.WriteString("\nRETURNING *, nullif(current_setting('audit.before', true), '')::jsonb AS audit_before," +
+		" set_config('audit.before', '', true) AS audit_reset\n), audit_row AS (\nSELECT audit_new.*, ")
+	hidden := []string{"audit_before", "audit_reset"}
+	b.WriteString(p.table.row(p.subject.digested, `audit_new`, hidden...) + " AS audit_after, ")
+	b.WriteString(p.table.row(p.subject.rule, `audit_new`, hidden...) + " AS audit_image FROM audit_new\n)")
+	row.from = `audit_row`
+	row.entity = p.table.entityID(p.subject, p.table.label(p.subject), p.of("audit_row"))
+	row.name = p.name("audit_row")
+	row.operation = `CASE WHEN audit_before IS NULL THEN 'insert' ELSE 'update' END`
+	row.event = `CASE WHEN audit_before IS NULL THEN 'create' ELSE ` + p.jsonEvent() + ` END`
+	masked := p.subject.masked(p.table)
+	row.before = diffOf(`audit_before`, `audit_after`, masked)
+	row.after = `CASE WHEN audit_before IS NULL THEN audit_image ELSE ` + diffOf(`audit_after`, `audit_before`, masked) + ` END`
+	row.where = `audit_before IS DISTINCT FROM audit_after AND (audit_before IS NULL OR audit_before::text <> audit_after::text)`
+	out.shape = p.shapeOf(false)
+	return p.finish(out, &b, row)
+}
+
+// diffOf returns the expression of the columns of one image that another has
+// otherwise. Text is compared: 1.0 and 1.00 are not the same value.
+// The digests of masked columns give way to the mask.
+func diffOf(image, other string, masked []string) string {
+	value := `value`
+	if len(masked) > 0 {
+		value = `CASE WHEN jsonb_typeof(value) = 'string' AND key IN (`
+		for i, name := range masked {
+			if i > 0 {
+				value += `, `
+			}
+			value += literal(name)
+		}
+		value += `) THEN to_jsonb(` + literal(trail.Masked) + `::text) ELSE value END`
+	}
+	return `(SELECT jsonb_object_agg(key, ` + value + `) FROM jsonb_each(` + image + `) WHERE value::text IS DISTINCT FROM (` +
+		other + ` -> key)::text)`
+}
+
+// existing names the row that is in the way of an upsert.
+func (p *planner) existing() string {
+	if p.alias != "" {
+		return p.alias
+	}
+	return quote(p.names[len(p.names)-1])
+}
+
+func (p *planner) updatePlan() *plan {
+	key := p.table.identity(p.subject)
+	if key == nil {
+		return &plan{}
+	}
+	columns, ok := p.compared()
+	if !ok {
+		return &plan{}
+	}
+	t := p.qualifier()
+	strong := false // FOR NO KEY UPDATE, as UPDATE itself takes, lets foreign keys be checked meanwhile
+	var b strings.Builder
+	b.WriteString("WITH audit_old AS MATERIALIZED (\nSELECT ")
+	for n, i := range key {
+		if n > 0 {
+			b.WriteString(", ")
+		}
+		b.WriteString(t + "." + quote(p.table.columns[i].name) + " AS audit_k" + strconv.Itoa(n))
+	}
+	for _, i := range columns {
+		b.WriteString(", " + t + "." + quote(p.table.columns[i].name) + " AS audit_o" + strconv.Itoa(i))
+		strong = strong || p.table.strong[p.table.columns[i].name] && p.sets(p.table.columns[i].name)
+	}
+	b.WriteString("\nFROM " + p.aliased())
+	if p.where != "" {
+		b.WriteString("\nWHERE " + p.where)
+	}
+	if strong {
+		b.WriteString("\nFOR UPDATE")
+	} else {
+		b.WriteString("\nFOR NO KEY UPDATE")
+	}
+	b.WriteString("\n), audit_new AS (\nUPDATE " + p.aliased() + " SET " + p.set + "\nFROM audit_old WHERE ")
+	keys := map[int]string{}
+	for n, i := range key {
+		if n > 0 {
+			b.WriteString(" AND ")
+		}
+		keys[i] = "audit_old.audit_k" + strconv.Itoa(n)
+		b.WriteString(t + "." + quote(p.table.columns[i].name) + " = " + keys[i])
+	}
+	old := func(i int) string { return "audit_old.audit_o" + strconv.Itoa(i) }
+	now := p.of(t)
+	b.WriteString("\nRETURNING ")
+	if p.returning != "" {
+		b.WriteString(t + ".*, ")
+	}
+	b.WriteString(p.table.entityID(p.subject, key, func(i int) string { return keys[i] }) + " AS audit_entity")
+	b.WriteString(",\n" + rowOf(columns, old) + " *<> " + rowOf(columns, now) + " AS audit_changed")
+	b.WriteString(",\n" + p.table.object(p.subject, columns, old) + " AS audit_before")
+	b.WriteString(",\n" + p.table.object(p.subject, columns, now) + " AS audit_after")
+	row := changed{
+		operation: `'update'`, from: `audit_new`, entity: `audit_entity`,
+		before: `audit_before`, after: `audit_after`, where: `audit_changed`,
+	}
+	if len(columns) > 1 {
+		b.WriteString(",\narray_remove(ARRAY[")
+		for n, i := range columns {
+			if n > 0 {
+				b.WriteString(", ")
+			}
+			one := []int{i}
+			b.WriteString("CASE WHEN " + rowOf(one, old) + " *= " + rowOf(one, now) + " THEN " + literal(p.table.columns[i].name) + "::text END")
+		}
+		b.WriteString("], NULL) AS audit_same")
+		row.before, row.after = `audit_before - audit_same`, `audit_after - audit_same`
+	}
+	row.event = p.updateEvent(&b, columns, old, now)
+	if name := p.name(t); name != `NULL` {
+		b.WriteString(",\n" + name + " AS audit_name")
+		row.name = `audit_name`
+	}
+	b.WriteString("\n)")
+	return p.finish(&plan{ok: true, shape: p.shapeOf(false)}, &b, row)
+}
+
+// compared returns the columns whose change an update may make: those it sets,
+// or all where the database changes others along with them.
+func (p *planner) compared() ([]int, bool) {
+	var columns []int
+	if p.columns == nil || p.table.rewritten {
+		for i := range p.table.columns {
+			columns = append(columns, i)
+		}
+	} else {
+		seen := map[int]bool{}
+		for _, name := range p.columns {
+			i, ok := p.table.column(name)
+			if !ok {
+				return nil, false
+			}
+			if !seen[i] {
+				seen[i] = true
+				columns = append(columns, i)
+			}
+		}
+	}
+	kept := columns[:0]
+	for _, i := range columns {
+		if p.subject.rule(p.table.columns[i].name) != ruleOmit {
+			kept = append(kept, i)
+		}
+	}
+	return kept, len(kept) > 0
+}
+
+// sets reports whether the statement sets the column by name, or might.
+func (p *planner) sets(column string) bool {
+	if p.columns == nil {
+		return true
+	}
+	for _, name := range p.columns {
+		if name == column {
+			return true
+		}
+	}
+	return false
+}
+
+// updateEvent returns the event of an updated row: a row that comes back from
+// its soft delete is restored, one that goes is deleted.
+func (p *planner) updateEvent(b *strings.Builder, columns []int, old, now func(int) string) string {
+	if p.variant.deleted {
+		return `'delete'`
+	}
+	for _, i := range columns {
+		if p.table.columns[i].name != p.subject.softDelete {
+			continue
+		}
+		b.WriteString(",\nCASE WHEN " + live(now(i)) + " = " + live(old(i)) + " THEN 'update' WHEN " + live(now(i)) +
+			" THEN 'restore' ELSE 'delete' END AS audit_event")
+		return `audit_event`
+	}
+	return `'update'`
+}
+
+// jsonEvent is updateEvent for images.
+func (p *planner) jsonEvent() string {
+	if p.subject.softDelete == "" {
+		return `'update'`
+	}
+	name := literal(p.subject.softDelete)
+	now, old := live(`(audit_after ->> `+name+`)`), live(`(audit_before ->> `+name+`)`)
+	return `CASE WHEN ` + now + ` = ` + old + ` THEN 'update' WHEN ` + now + ` THEN 'restore' ELSE 'delete' END`
+}
+
+// live returns the condition that a soft-delete column says the row is there:
+// null, or zero where it is a number or a flag.
+func live(expr string) string {
+	return `(coalesce(` + expr + `::text, '0') IN ('0', 'false'))`
+}
+
+func (p *planner) deletePlan() *plan {
+	var b strings.Builder
+	b.WriteString("WITH audit_old AS (\nDELETE FROM " + p.aliased())
+	if p.where != "" {
+		b.WriteString("\nWHERE " + p.where)
+	}
+	b.WriteString("\nRETURNING *\n)")
+	return p.finish(&plan{ok: true, shape: p.shapeOf(true)}, &b, changed{
+		operation: `'delete'`, event: `'delete'`, from: `audit_old`,
+		entity: p.table.entityID(p.subject, p.table.label(p.subject), p.of("audit_old")),
+		before: p.table.row(p.subject.rule, `audit_old`), after: `NULL::jsonb`, name: p.name("audit_old"),
+	})
+}
+
+// aliased is the table as it stands in FROM.
+func (p *planner) aliased() string {
+	if p.alias != "" {
+		return p.parsed.table + " AS " + p.alias
+	}
+	return p.parsed.table
+}
+
+// of returns how to name a column of alias.
+func (p *planner) of(alias string) func(i int) string {
+	return func(i int) string { return alias + "." + quote(p.table.columns[i].name) }
+}
+
+// rowOf makes a record of columns, to be compared by *<>, which knows equal
+// from identical and takes types that have no equality. Without the cast
+// PostgreSQL would compare the columns one by one.
+func rowOf(columns []int, expr func(int) string) string {
+	var b strings.Builder
+	b.WriteString("ROW(")
+	for n, i := range columns {
+		if n > 0 {
+			b.WriteString(", ")
+		}
+		b.WriteString(expr(i))
+	}
+	return b.String() + ")::record"
+}
+
+// name returns the expression of a row's label.
+func (p *planner) name(alias string) string {
+	if p.variant.names {
+		return `` // given by position, see finish
+	}
+	if i, ok := p.table.column(p.subject.name); ok && p.subject.rule(p.subject.name) == ruleShow {
+		return alias + "." + quote(p.table.columns[i].name) + "::text"
+	}
+	return `NULL`
+}

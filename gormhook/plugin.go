@@ -1,0 +1,157 @@
+package gormhook
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+
+	"gorm.io/gorm"
+)
+
+// Plugin audits the writes of a [gorm.DB]. The zero value audits every model
+// of this db; it is a value, used once:
+//
+//	err := db.Use(gormhook.Plugin{})
+//
+// Initialize also makes the database the default recorder of package trail
+// where there is none, and makes the coming months' partitions on PostgreSQL.
+// The tables must be there by the first write: see store.Migrate.
+//
+// A second Use on the same db is refused. Handles of several databases each
+// have a plugin of their own, and so have two handles of one database.
+type Plugin struct {
+	// RequireActor refuses writes outside any action with [ErrNoActor]. By
+	// default each such statement is an action of its own, of the actor
+	// trail.Unknown.
+	RequireActor bool
+
+	// Include, where it is not empty, names all that is audited; Exclude names
+	// what is not. A name is that of a model (source_code), of a table
+	// (source_codes) or of a type (SourceCode).
+	Include, Exclude []string
+
+	// MaskColumns are masked in addition to those whose names are sensitive
+	// (see trail.Sensitive) and those tagged `audit:"mask"`; ShowColumns are
+	// not masked although their names are; OmitColumns are left out, as those
+	// tagged `audit:"-"`. A name is that of a column, or model.column.
+	MaskColumns, ShowColumns, OmitColumns []string
+
+	// Raw says what becomes of raw SQL that changes data, which cannot be
+	// imaged. The default is [RawRecord].
+	Raw RawPolicy
+
+	// MaxRows bounds the rows of one statement that are imaged; zero is no
+	// bound. Above it stands one summary entry with the condition and the
+	// number of rows, or, with RefuseAbove, the statement is refused with
+	// [ErrTooManyRows].
+	MaxRows     int
+	RefuseAbove bool
+
+	// BestEffort lets a change stand although it could not be recorded. Each
+	// such change is counted and reported to OnError. By default the change
+	// fails with the error. It costs a savepoint for each statement in a
+	// transaction of the caller's.
+	BestEffort bool
+
+	// OnError is told of each failure to record, with either policy. It runs
+	// on the goroutine of the write and must not write through the same db.
+	OnError func(ctx context.Context, err error)
+
+	// KeepTransaction keeps the BEGIN and COMMIT of GORM's implicit
+	// transaction around single statements on PostgreSQL, which otherwise go
+	// without wherever nothing else would be in it.
+	KeepTransaction bool
+
+	// Portable takes the portable path on PostgreSQL as well.
+	Portable bool
+}
+
+var _ gorm.Plugin = Plugin{}
+
+// RawPolicy says what becomes of raw SQL that changes data.
+type RawPolicy uint8
+
+const (
+	// RawRecord writes one entry with the verb, the table, the number of rows
+	// and the SQL text without its literals.
+	RawRecord RawPolicy = iota
+	// RawRefuse fails the statement with [ErrRawSQL] before it is run.
+	RawRefuse
+	// RawIgnore lets it pass unseen.
+	RawIgnore
+)
+
+var (
+	// ErrNoActor is the error of a write outside any action, where
+	// Plugin.RequireActor is set.
+	ErrNoActor = errors.New("gormhook: a write needs an action: no trace in its context")
+	// ErrRawSQL is the error of raw SQL that changes data, where Plugin.Raw is
+	// RawRefuse.
+	ErrRawSQL = errors.New("gormhook: raw SQL that changes data is refused")
+	// ErrTooManyRows is the error of a statement above Plugin.MaxRows, where
+	// Plugin.RefuseAbove is set.
+	ErrTooManyRows = errors.New("gormhook: the statement changes more rows than are allowed at once")
+	// ErrNotRecorded marks every error that stems from recording, not from the
+	// change itself; the cause is wrapped as well.
+	ErrNotRecorded = errors.New("gormhook: the change could not be recorded")
+)
+
+// Name implements [gorm.Plugin].
+func (Plugin) Name() string { return "audit" }
+
+// Initialize implements [gorm.Plugin]. It fails for databases other than
+// PostgreSQL and SQLite, for settings that contradict each other, and where
+// GORM's own callbacks are not where they belong.
+func (p Plugin) Initialize(db *gorm.DB) error {
+	switch name := db.Dialector.Name(); name {
+	case postgresName, sqliteName:
+	default:
+		return fmt.Errorf("gormhook: database %q is not supported: postgres and sqlite are", name)
+	}
+	if err := p.check(); err != nil {
+		return err
+	}
+	return newHook(p, db).register()
+}
+
+func (p *Plugin) check() error {
+	if p.MaxRows < 0 {
+		return fmt.Errorf("gormhook: Plugin.MaxRows is %d: zero or more expected", p.MaxRows)
+	}
+	if p.RefuseAbove && p.MaxRows == 0 {
+		return errors.New("gormhook: Plugin.RefuseAbove is set without a bound in MaxRows")
+	}
+	if p.Raw > RawIgnore {
+		return fmt.Errorf("gormhook: Plugin.Raw is %d: RawRecord, RawRefuse or RawIgnore expected", p.Raw)
+	}
+	return nil
+}
+
+func (p *Plugin) excludes(names ...string) bool {
+	listed := func(list []string) bool {
+		return slices.ContainsFunc(list, func(s string) bool {
+			return slices.Contains(names, s)
+		})
+	}
+	return len(p.Include) > 0 && !listed(p.Include) || listed(p.Exclude)
+}
+
+func (p *Plugin) columnRule(model, column string) rule {
+	listed := func(list []string) bool {
+		return slices.ContainsFunc(list, func(s string) bool {
+			return strings.EqualFold(s, column) || strings.EqualFold(s, model+"."+column)
+		})
+	}
+	switch {
+	case listed(p.OmitColumns):
+		return ruleOmit
+	case listed(p.MaskColumns):
+		return ruleMask
+	case listed(p.ShowColumns):
+		return ruleShow
+	default:
+		return ruleByName
+	}
+}

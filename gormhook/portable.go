@@ -1,0 +1,290 @@
+package gormhook
+
+import (
+	"context"
+	"database/sql"
+	"database/sql/driver"
+	"errors"
+	"fmt"
+	"strings"
+
+	"gorm.io/gorm"
+
+	"github.com/infrakitchen/audit/store"
+	"github.com/infrakitchen/audit/trail"
+)
+
+// portable runs the statement and writes its entries by statements of their
+// own: the rows before under their lock, the change with RETURNING, the
+// entries. All is in one transaction, which is opened here where there is none.
+func (c *capture) portable(r *request) (response, error) {
+	if transaction(r.pool) != nil {
+		out, owned, err := c.steps(r)
+		if err != nil {
+			r.settle(false, false)
+			return response{}, err
+		}
+		r.settle(owned, false)
+		return out, nil
+	}
+	var out response
+	var owned bool
+	err := inTransaction(r.ctx, r.pool, func(tx gorm.ConnPool) error {
+		r.pool = tx
+		var err error
+		out, owned, err = c.steps(r)
+		return err
+	})
+	if err != nil {
+		r.settle(false, false)
+		return response{}, err
+	}
+	r.settle(owned, true)
+	return out, nil
+}
+
+// errNoTransaction is the error of a connection that cannot begin one.
+var errNoTransaction = errors.New("the connection begins no transactions")
+
+// inTransaction runs f in a transaction of its own.
+func inTransaction(ctx context.Context, pool gorm.ConnPool, f func(gorm.ConnPool) error) (err error) {
+	var tx gorm.ConnPool
+	switch b := pool.(type) {
+	case gorm.TxBeginner:
+		tx, err = b.BeginTx(ctx, nil)
+	case gorm.ConnPoolBeginner:
+		tx, err = b.BeginTx(ctx, nil)
+	default:
+		err = errNoTransaction
+	}
+	if err != nil {
+		return err
+	}
+	end, ok := tx.(gorm.TxCommitter)
+	if !ok {
+		return errNoTransaction
+	}
+	committed := false
+	defer func() {
+		if !committed {
+			if e := end.Rollback(); e != nil && !errors.Is(e, sql.ErrTxDone) && err != nil {
+				err = errors.Join(err, e)
+			}
+		}
+	}()
+	if err := f(tx); err != nil {
+		return err
+	}
+	committed = true
+	return end.Commit()
+}
+
+// image is a row as the trail has it: a JSON text for each column of the table,
+// empty for one that is left out.
+type image struct {
+	id     string // identifies the row while the transaction lasts
+	entity string
+	values []string
+	// secrets are what stood in masked columns, to tell whether they changed.
+	secrets map[int]string
+}
+
+// change is what a statement did to one row.
+type change struct{ before, after *image }
+
+// steps does the statement step by step.
+func (c *capture) steps(r *request) (out response, owned bool, err error) {
+	parsed, ok := parse(r.text)
+	if !ok || !r.table.plain {
+		return c.opaque(r)
+	}
+	w := &writer{request: r, parsed: parsed, hook: c.hook}
+	var changes []change
+	var returned *collected
+	switch parsed.verb {
+	case verbUpdate:
+		changes, returned, err = w.update()
+	case verbDelete:
+		changes, returned, err = w.delete()
+	default:
+		changes, returned, err = w.insert()
+	}
+	if err != nil {
+		return response{}, false, c.hook.classify(r.ctx, err)
+	}
+	entries, owned, err := c.entries(r, parsed, changes)
+	if err != nil {
+		return response{}, false, c.hook.failure(r.ctx, err)
+	}
+	if err := store.Insert(r.ctx, r.pool, c.hook.dialect, entries); err != nil {
+		return response{}, false, c.hook.failure(r.ctx, err)
+	}
+	if r.query {
+		out.rows, err = returned.replay(r.ctx) //nolint:sqlclosecheck,rowserrcheck // they are the caller's
+		return out, owned, err
+	}
+	out.result = written{affected: int64(len(w.affected)), id: w.lastID, driver: driver.RowsAffected(len(w.affected))}
+	return out, owned, nil
+}
+
+// written is the result of a statement that was run with RETURNING.
+type written struct {
+	affected int64
+	id       *int64
+	driver   driver.RowsAffected
+}
+
+var _ sql.Result = written{}
+
+// LastInsertId implements [sql.Result].
+func (w written) LastInsertId() (int64, error) {
+	if w.id == nil {
+		return w.driver.LastInsertId()
+	}
+	return *w.id, nil
+}
+
+// RowsAffected implements [sql.Result].
+func (w written) RowsAffected() (int64, error) { return w.affected, nil }
+
+// entries makes the entries of what changed; rows that are as they were have
+// none.
+func (c *capture) entries(r *request, parsed *parsed, changes []change) (entries []trail.Entry, owned bool, err error) {
+	for n, ch := range changes {
+		e := trail.Entry{
+			TraceID: r.id, CreatedAt: r.at, Tenant: r.tenant, Actor: r.actor,
+			Model: r.subject.model, Outcome: trail.Success,
+		}
+		switch {
+		case ch.before == nil:
+			e.Event, e.Operation, e.EntityID = trail.Create, trail.OpInsert, ch.after.entity
+			e.After = r.table.whole(ch.after)
+			e.EntityName = r.label(n, len(changes), ch.after)
+		case ch.after == nil:
+			e.Event, e.Operation, e.EntityID = trail.Delete, trail.OpDelete, ch.before.entity
+			e.Before = r.table.whole(ch.before)
+			e.EntityName = r.label(n, len(changes), ch.before)
+		default:
+			e.Before, e.After = r.table.diff(ch.before, ch.after)
+			if e.Before == nil {
+				continue
+			}
+			e.Operation, e.EntityID = trail.OpUpdate, ch.before.entity
+			e.Event = r.updateEvent(c.deleted && parsed.verb == verbUpdate, ch)
+			e.EntityName = r.label(n, len(changes), ch.after)
+		}
+		if !owned && r.isOwn(len(entries), e.EntityID) {
+			if owned, err = c.free(r); err != nil {
+				return nil, false, err
+			}
+			if owned {
+				e.ID, e.Context = r.id, r.own.Context
+				if r.own.Event != "" {
+					e.Event = r.own.Event
+				}
+			}
+		}
+		if e.ID != r.id {
+			e.ID = trail.NewID(r.at)
+		}
+		entries = append(entries, e)
+	}
+	return entries, owned, nil
+}
+
+// isOwn reports whether an entry is the action's own: the nth of a statement,
+// of an entity.
+func (r *request) isOwn(n int, entity string) bool {
+	switch r.mode {
+	case ownFirst:
+		return n == 0
+	case ownEntity:
+		return entity == r.claim.EntityID
+	default:
+		return false
+	}
+}
+
+// free reports whether the trace's id is free to be taken.
+func (c *capture) free(r *request) (bool, error) {
+	if !r.absent() {
+		return true, nil
+	}
+	query := `SELECT 1 FROM audit_logs WHERE id = ?`
+	if c.hook.dialect == postgresName {
+		query = `SELECT 1::text FROM audit_logs WHERE id = $1::uuid`
+	}
+	_, taken, err := queryText(r.ctx, r.pool, query, r.id.String())
+	return !taken, err
+}
+
+// updateEvent is the event of an updated row, as in a plan.
+func (r *request) updateEvent(deleted bool, ch change) trail.Event {
+	if deleted {
+		return trail.Delete
+	}
+	i, ok := r.table.column(r.subject.softDelete)
+	if !ok || r.subject.softDelete == "" {
+		return trail.Update
+	}
+	switch was, is := rowLives(ch.before.values[i]), rowLives(ch.after.values[i]); {
+	case was == is:
+		return trail.Update
+	case is:
+		return trail.Restore
+	default:
+		return trail.Delete
+	}
+}
+
+func rowLives(value string) bool {
+	switch value {
+	case "", "null", "0", "false", `""`:
+		return true
+	default:
+		return false
+	}
+}
+
+// label returns the label of the nth row.
+func (r *request) label(n, of int, img *image) string {
+	if r.names != nil {
+		if len(r.names) == 1 && of > 1 || n >= len(r.names) {
+			return ""
+		}
+		return r.names[n]
+	}
+	if i, ok := r.table.column(r.subject.name); ok && r.subject.name != "" && r.subject.rule(r.subject.name) == ruleShow {
+		if text := unquoteJSON(img.values[i]); text != "null" {
+			return text
+		}
+	}
+	return ""
+}
+
+// opaque runs a statement that cannot be read, and writes that it was run.
+func (c *capture) opaque(r *request) (out response, owned bool, err error) {
+	if r.query {
+		rows, err := collect(r.ctx, r.pool, r.text, r.args)
+		if err != nil {
+			return out, false, c.hook.classify(r.ctx, err)
+		}
+		if err := c.hook.summarize(r, summaryOf(r.text), int64(len(rows.values))); err != nil {
+			return out, false, err
+		}
+		out.rows, err = rows.replay(r.ctx) //nolint:sqlclosecheck,rowserrcheck // they are the caller's
+		return out, false, err
+	}
+	out.result, err = r.pool.ExecContext(r.ctx, r.text, r.args...)
+	if err != nil {
+		return response{}, false, c.hook.classify(r.ctx, err)
+	}
+	n, err := out.result.RowsAffected()
+	if err != nil {
+		return response{}, false, fmt.Errorf("counting the rows: %w", err)
+	}
+	return out, false, c.hook.summarize(r, summaryOf(r.text), n)
+}
+
+// joinList writes SQL pieces as a list.
+func joinList(pieces []string) string { return strings.Join(pieces, ", ") }

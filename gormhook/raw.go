@@ -1,0 +1,315 @@
+package gormhook
+
+import (
+	"context"
+	"database/sql"
+	"encoding/json"
+	"fmt"
+	"strings"
+
+	"gorm.io/gorm"
+
+	"github.com/infrakitchen/audit/store"
+	"github.com/infrakitchen/audit/trail"
+)
+
+// summary is what is known of a statement by its text alone.
+type summary struct {
+	event     trail.Event // empty: it changes no data
+	operation trail.Operation
+	table     string
+	schema    bool // it changes the schema
+}
+
+// summaryOf reads the verb and the table of a statement that may hold several,
+// as WITH does, and of which the first that changes data counts.
+func summaryOf(sql string) summary {
+	var s summary
+	l := &lexer{sql: sql}
+	first := true // of a statement
+	looking := false
+	var before token
+	for {
+		t := l.next()
+		if t.kind == tokenEnd {
+			return s
+		}
+		if first {
+			first = false
+			switch {
+			case t.is(sql, "CREATE"), t.is(sql, "ALTER"), t.is(sql, "DROP"):
+				s.schema = true
+				looking = false
+			case t.is(sql, "SELECT"), t.is(sql, "VALUES"), t.is(sql, "PRAGMA"):
+				looking = false
+			default:
+				looking = true
+			}
+		}
+		if t.kind == tokenSymbol && sql[t.start] == ';' {
+			first = true
+		}
+		if looking && s.event == "" {
+			s.read(l, before, t)
+		}
+		before = t
+	}
+}
+
+// read takes the verb at t, if there is one that is none of FOR UPDATE, DO
+// UPDATE, ON DELETE and their like.
+func (s *summary) read(l *lexer, before, t token) {
+	for _, word := range []string{"FOR", "KEY", "DO", "ON"} {
+		if before.is(l.sql, word) {
+			return
+		}
+	}
+	switch {
+	case t.is(l.sql, "INSERT"), t.is(l.sql, "REPLACE"), t.is(l.sql, "MERGE"):
+		s.event, s.operation = trail.Create, trail.OpInsert
+		if t.is(l.sql, "MERGE") {
+			s.event, s.operation = trail.Update, trail.OpUpdate
+		}
+	case t.is(l.sql, "UPDATE"):
+		s.event, s.operation = trail.Update, trail.OpUpdate
+	case t.is(l.sql, "DELETE"), t.is(l.sql, "TRUNCATE"):
+		s.event, s.operation = trail.Delete, trail.OpDelete
+	default:
+		return
+	}
+	at := *l
+	n := at.next()
+	for n.is(l.sql, "INTO") || n.is(l.sql, "FROM") || n.is(l.sql, "TABLE") || n.is(l.sql, "ONLY") || n.is(l.sql, "OR") ||
+		n.is(l.sql, "IGNORE") || n.is(l.sql, "REPLACE") || n.is(l.sql, "ABORT") || n.is(l.sql, "FAIL") || n.is(l.sql, "ROLLBACK") {
+		n = at.next()
+	}
+	if n.kind != tokenName && n.kind != tokenWord {
+		s.event, s.operation = "", "" // REPLACE(...) is a function
+		return
+	}
+	s.table = n.name(l.sql)
+	for {
+		if dot := at.next(); dot.kind != tokenSymbol || l.sql[dot.start] != '.' {
+			return
+		}
+		n = at.next()
+		s.table = n.name(l.sql)
+	}
+}
+
+// maxSQL bounds what is kept of a raw statement, in characters.
+const maxSQL = 4096
+
+// withoutLiterals returns the text of a statement with a question mark in
+// place of everything that may be a value. Comments are left out. SQLite takes
+// a text in double quotes for a value where it is no name, so those stay only
+// where a name must be.
+func withoutLiterals(sql, dialect string) string {
+	var b strings.Builder
+	l := &lexer{sql: sql}
+	var before token
+	end := 0
+	for {
+		t := l.next()
+		if t.kind == tokenEnd {
+			break
+		}
+		if t.start > end && b.Len() > 0 {
+			b.WriteByte(' ')
+		}
+		end = t.end
+		switch {
+		case t.kind == tokenString || t.kind == tokenNumber,
+			t.kind == tokenName && dialect == sqliteName && sql[t.start] == '"' && !nameFollows(sql, before):
+			b.WriteByte('?')
+		default:
+			b.WriteString(sql[t.start:t.end])
+		}
+		before = t
+	}
+	return trail.Printable(b.String(), maxSQL)
+}
+
+func nameFollows(sql string, t token) bool {
+	if t.kind == tokenSymbol {
+		return sql[t.start] == '.'
+	}
+	for _, word := range []string{"UPDATE", "INTO", "FROM", "JOIN", "TABLE", "SET", "WHERE", "AND", "OR", "BY", "ON", "AS"} {
+		if t.is(sql, word) {
+			return true
+		}
+	}
+	return false
+}
+
+// raw looks at raw SQL on its way to the database.
+func (h *hook) raw(next func(*gorm.DB)) func(*gorm.DB) {
+	return func(db *gorm.DB) {
+		stmt := db.Statement
+		if db.Error != nil || db.DryRun || stmt.SQL.Len() == 0 {
+			next(db)
+			return
+		}
+		s := summaryOf(stmt.SQL.String())
+		if s.schema {
+			defer h.tables.forget()
+		}
+		if s.event == "" || h.plugin.Raw == RawIgnore || trail.Skipped(stmt.Context) {
+			next(db)
+			return
+		}
+		subject := h.subjects.named(&h.plugin, nil, s.table)
+		if subject.excluded {
+			next(db)
+			return
+		}
+		if h.plugin.Raw == RawRefuse {
+			_ = db.AddError(fmt.Errorf("%w: %s", ErrRawSQL, withoutLiterals(stmt.SQL.String(), h.dialect)))
+			return
+		}
+		c := &rawCapture{ConnPool: stmt.ConnPool, hook: h, subject: subject, summary: s}
+		stmt.ConnPool = c
+		defer func() { stmt.ConnPool = c.ConnPool }()
+		next(db)
+	}
+}
+
+// rawCapture runs one raw statement and writes that it was run, in one
+// transaction.
+type rawCapture struct {
+	gorm.ConnPool
+
+	hook    *hook
+	subject *subject
+	summary summary
+}
+
+var _ gorm.ConnPool = (*rawCapture)(nil)
+
+// ExecContext implements [gorm.ConnPool].
+func (c *rawCapture) ExecContext(ctx context.Context, query string, args ...any) (result sql.Result, err error) {
+	err = c.run(ctx, query, func(pool gorm.ConnPool) (int64, error) {
+		var err error
+		if result, err = pool.ExecContext(ctx, query, args...); err != nil {
+			return 0, err
+		}
+		return result.RowsAffected()
+	})
+	if err != nil {
+		return nil, err
+	}
+	return result, nil
+}
+
+// QueryContext implements [gorm.ConnPool].
+func (c *rawCapture) QueryContext(ctx context.Context, query string, args ...any) (*sql.Rows, error) {
+	rows, err := c.collect(ctx, query, args)
+	if err != nil {
+		return nil, err
+	}
+	return rows.replay(ctx)
+}
+
+// QueryRowContext implements [gorm.ConnPool].
+func (c *rawCapture) QueryRowContext(ctx context.Context, query string, args ...any) *sql.Row {
+	rows, err := c.collect(ctx, query, args)
+	if err != nil {
+		return failedRow(ctx, err)
+	}
+	return rows.replayRow(ctx)
+}
+
+func (c *rawCapture) collect(ctx context.Context, query string, args []any) (rows *collected, err error) {
+	err = c.run(ctx, query, func(pool gorm.ConnPool) (int64, error) {
+		var err error
+		if rows, err = collect(ctx, pool, query, args); err != nil {
+			return 0, err
+		}
+		return int64(len(rows.values)), nil
+	})
+	return rows, err
+}
+
+func (c *rawCapture) run(ctx context.Context, query string, f func(gorm.ConnPool) (int64, error)) error {
+	h := c.hook
+	r := &request{ctx: ctx, text: query, subject: c.subject, pool: c.ConnPool}
+	if t, ok := trail.FromContext(ctx); ok {
+		action := t.Action()
+		r.attribution = attribution{trace: t, id: t.ID(), at: h.now(), actor: action.Actor, tenant: action.Tenant}
+	} else {
+		var err error
+		if r.attribution, err = h.attribute(ctx, c.subject, c.ConnPool); err != nil {
+			return err
+		}
+	}
+	both := func(pool gorm.ConnPool) error {
+		r.pool = pool
+		n, err := f(pool)
+		if err != nil {
+			return err
+		}
+		return h.summarize(r, c.summary, n)
+	}
+	if transaction(c.ConnPool) != nil {
+		return c.inside(r, both, f)
+	}
+	err := inTransaction(ctx, c.ConnPool, both)
+	if h.plugin.BestEffort && isFailure(err) {
+		_, err = f(c.ConnPool)
+	}
+	return err
+}
+
+// inside runs both in the caller's transaction, from a savepoint where a
+// failure to record must not spoil it.
+func (c *rawCapture) inside(r *request, both func(gorm.ConnPool) error, f func(gorm.ConnPool) (int64, error)) error {
+	const point = `audit_attempt`
+	if !c.hook.plugin.BestEffort {
+		return both(c.ConnPool)
+	}
+	if _, err := c.ConnPool.ExecContext(r.ctx, `SAVEPOINT `+point); err != nil {
+		return err
+	}
+	err := both(c.ConnPool)
+	if !isFailure(err) {
+		if err == nil {
+			_, err = c.ConnPool.ExecContext(r.ctx, `RELEASE SAVEPOINT `+point)
+		}
+		return err
+	}
+	if _, err := c.ConnPool.ExecContext(r.ctx, `ROLLBACK TO SAVEPOINT `+point); err != nil {
+		return err
+	}
+	_, err = f(c.ConnPool)
+	return err
+}
+
+// summarize writes one entry for a statement that was not imaged: how many
+// rows it changed and what it says, without a value.
+func (h *hook) summarize(r *request, s summary, rows int64) error {
+	if s.event == "" {
+		return nil
+	}
+	if rows == 0 && s.operation != trail.OpDelete {
+		return nil // nothing changed; what TRUNCATE removes is not counted
+	}
+	text, err := json.Marshal(struct {
+		Rows  int64  `json:"rows"`
+		SQL   string `json:"sql"`
+		Table string `json:"table"`
+	}{rows, withoutLiterals(r.text, h.dialect), s.table})
+	if err != nil {
+		return h.failure(r.ctx, err)
+	}
+	e := trail.Entry{
+		ID: trail.NewID(r.at), TraceID: r.id, CreatedAt: r.at, Tenant: r.tenant, Actor: r.actor,
+		Event: s.event, Operation: s.operation, Model: r.subject.model, Outcome: trail.Success, Context: text,
+	}
+	if r.trace == nil {
+		e.ID = r.id
+	}
+	if err := store.Insert(r.ctx, r.pool, h.dialect, []trail.Entry{e}); err != nil {
+		return h.failure(r.ctx, err)
+	}
+	return nil
+}

@@ -1,0 +1,163 @@
+package gormhook
+
+import (
+	"strings"
+
+	"github.com/infrakitchen/audit/trail"
+)
+
+// quote writes an identifier for PostgreSQL and SQLite alike.
+func quote(name string) string { return `"` + strings.ReplaceAll(name, `"`, `""`) + `"` }
+
+// literal writes a constant text. It is for names of columns and words of our
+// own only: no value of the application ever stands in a text.
+func literal(s string) string {
+	if strings.Contains(s, `\`) {
+		return ` E'` + strings.ReplaceAll(strings.ReplaceAll(s, `\`, `\\`), `'`, `''`) + `'`
+	}
+	return `'` + strings.ReplaceAll(s, `'`, `''`) + `'`
+}
+
+// timeFormat spells a timestamp as RFC 3339 with microseconds. A timestamp
+// without zone is read as UTC, which is how pgx writes it.
+const timeFormat = `'YYYY-MM-DD"T"HH24:MI:SS.US"Z"'`
+
+// imageOf returns the expression of a column's value in an image, as whatever
+// jsonb_build_object takes, and whether that differs from what to_jsonb of the
+// row has anyway.
+func (c *column) imageOf(expr string, r rule) (image string, differs bool) {
+	switch r {
+	case ruleDigest:
+		return `CASE WHEN ` + expr + ` IS NOT NULL THEN encode(sha256(convert_to(` + expr + `::text, 'UTF8')), 'hex') END`, true
+	case ruleMask:
+		return `CASE WHEN ` + expr + ` IS NOT NULL THEN ` + literal(trail.Masked) + `::text END`, true
+	}
+	switch c.kind {
+	case kindTime, kindTimestamp:
+		return spellTime(expr, c.kind), true
+	case kindBytes:
+		return spellBytes(expr), true
+	case kindTimes:
+		return spellArray(expr, spellTime("e", kindTime)), true
+	case kindTimestamps:
+		return spellArray(expr, spellTime("e", kindTimestamp)), true
+	case kindBytesArray:
+		return spellArray(expr, spellBytes("e")), true
+	default:
+		return expr, false
+	}
+}
+
+func spellArray(expr, element string) string {
+	return `(SELECT jsonb_agg(` + element + ` ORDER BY n) FROM unnest(` + expr + `) WITH ORDINALITY AS u(e, n))`
+}
+
+// spellTime leaves infinity as it is: to_char has no word for it.
+func spellTime(expr string, k kind) string {
+	at := expr
+	if k == kindTime {
+		at = expr + ` AT TIME ZONE 'UTC'`
+	}
+	return `CASE WHEN isfinite(` + expr + `) THEN to_char(` + at + `, ` + timeFormat + `) ELSE ` + expr + `::text END`
+}
+
+func spellBytes(expr string) string { return literal(`\x`) + ` || encode(` + expr + `, 'hex')` }
+
+// keyOf returns the expression of a key column's text in an entity id. The key
+// of a masked column is its digest: it still tells rows apart.
+func (c *column) keyOf(expr string, r rule) string {
+	image, _ := c.imageOf(expr, ruleShow)
+	text := `(to_jsonb(` + image + `) #>> '{}')`
+	if c.text {
+		text = expr + `::text`
+	} else if c.kind == kindTime || c.kind == kindTimestamp || c.kind == kindBytes {
+		text = `(` + image + `)`
+	}
+	if r == ruleMask || r == ruleOmit {
+		return `'sha256:' || encode(sha256(convert_to(` + text + `, 'UTF8')), 'hex')`
+	}
+	return text
+}
+
+// entityID returns the expression of the entity id, see trail.JoinKey.
+func (t *table) entityID(s *subject, key []int, expr func(i int) string) string {
+	switch len(key) {
+	case 0:
+		return `''`
+	case 1:
+		c := &t.columns[key[0]]
+		return c.keyOf(expr(key[0]), s.rule(c.name))
+	}
+	var b strings.Builder
+	for n, i := range key {
+		if n > 0 {
+			b.WriteString(` || ',' || `)
+		}
+		c := &t.columns[i]
+		b.WriteString(`replace(replace(` + c.keyOf(expr(i), s.rule(c.name)) + `,` + literal(`\`) + `,` + literal(`\\`) + `), ',',` + literal(`\,`) + `)`)
+	}
+	return b.String()
+}
+
+// object returns the expression of a JSON object of the given columns.
+// jsonb_build_object takes a hundred arguments at the most.
+func (t *table) object(s *subject, columns []int, expr func(i int) string) string {
+	return t.objectBy(s.rule, columns, expr)
+}
+
+func (t *table) objectBy(rules func(column string) rule, columns []int, expr func(i int) string) string {
+	const most = 48
+	var b strings.Builder
+	n := 0
+	for _, i := range columns {
+		c := &t.columns[i]
+		r := rules(c.name)
+		if r == ruleOmit {
+			continue
+		}
+		switch {
+		case n == 0:
+			b.WriteString(`jsonb_build_object(`)
+		case n%most == 0:
+			b.WriteString(`) || jsonb_build_object(`)
+		default:
+			b.WriteString(`, `)
+		}
+		image, _ := c.imageOf(expr(i), r)
+		b.WriteString(literal(c.name) + `, ` + image)
+		n++
+	}
+	if n == 0 {
+		return `'{}'::jsonb`
+	}
+	return b.String() + `)`
+}
+
+// row returns the expression of the image of a whole row, which alias names:
+// all that to_jsonb has of it, with the spelling of the trail. A column that
+// was added to the table since it was read is in it as well.
+func (t *table) row(rules func(column string) rule, alias string, without ...string) string {
+	omit := without
+	var respelled []int
+	for i := range t.columns {
+		c := &t.columns[i]
+		switch r := rules(c.name); {
+		case r == ruleOmit:
+			omit = append(omit, c.name)
+		default:
+			if _, differs := c.imageOf("", r); differs {
+				respelled = append(respelled, i)
+			}
+		}
+	}
+	text := `to_jsonb(` + alias + `)`
+	for _, name := range omit {
+		text = `(` + text + ` - ` + literal(name) + `)`
+	}
+	if len(respelled) > 0 {
+		text += ` || ` + t.objectBy(rules, respelled, func(i int) string {
+			return alias + `.` + quote(t.columns[i].name)
+		})
+	}
+	return text
+}

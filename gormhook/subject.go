@@ -1,0 +1,175 @@
+package gormhook
+
+import (
+	"reflect"
+	"strings"
+	"sync"
+
+	"github.com/jinzhu/inflection"
+	"gorm.io/gorm"
+	"gorm.io/gorm/schema"
+
+	"github.com/infrakitchen/audit/trail"
+)
+
+// Modeler names the model of a type in the trail. An empty name keeps its
+// rows out of the trail.
+type Modeler interface{ AuditModel() string }
+
+// Namer labels a row in the trail, as people call it.
+type Namer interface{ AuditName() string }
+
+// subject is what the trail calls a table, and which of its columns it keeps.
+// It is worked out once for each model and table.
+type subject struct {
+	model    string
+	excluded bool
+	schema   *schema.Schema // nil for a table without a model
+	namer    bool
+	name     string // the column that labels a row
+	// softDelete is the column that says that a row is deleted, or empty.
+	softDelete string
+	rules      map[string]rule
+	plugin     *Plugin
+}
+
+// rule is what becomes of a column's values.
+type rule uint8
+
+const (
+	ruleByName rule = iota // masked if the name is sensitive
+	ruleShow
+	ruleMask
+	ruleOmit
+	ruleDigest // of a masked column, to tell whether it changed
+)
+
+// ours are the tables of the trail itself, which are never audited.
+var ours = map[string]bool{
+	"audit_logs": true, "audit_outcomes": true, "execution_logs": true, "audit_migrations": true,
+}
+
+type subjectKey struct {
+	schema *schema.Schema
+	table  string
+}
+
+type subjects struct{ known sync.Map }
+
+// of returns the subject of a statement.
+func (s *subjects) of(p *Plugin, stmt *gorm.Statement) *subject {
+	return s.named(p, stmt.Schema, stmt.Table)
+}
+
+func (s *subjects) named(p *Plugin, sch *schema.Schema, table string) *subject {
+	key := subjectKey{sch, table}
+	if v, ok := s.known.Load(key); ok {
+		return v.(*subject)
+	}
+	v, _ := s.known.LoadOrStore(key, newSubject(p, sch, table))
+	return v.(*subject)
+}
+
+func newSubject(p *Plugin, sch *schema.Schema, table string) *subject {
+	bare := bareName(table)
+	s := &subject{schema: sch, plugin: p, rules: map[string]rule{}}
+	s.model = snake(inflection.Singular(bare))
+	typeName := ""
+	if sch != nil {
+		s.readModel(sch)
+		typeName = sch.Name
+	}
+	s.excluded = s.excluded || ours[bare] || p.excludes(s.model, bare, typeName)
+	return s
+}
+
+func (s *subject) readModel(sch *schema.Schema) {
+	if sch.ModelType == nil {
+		return
+	}
+	if named := sch.ModelType.Name(); named != "" {
+		s.model = snake(named)
+	}
+	v := reflect.New(sch.ModelType).Interface()
+	if m, ok := v.(Modeler); ok {
+		s.model = m.AuditModel()
+		s.excluded = s.model == ""
+	}
+	_, s.namer = v.(Namer)
+	if blank, ok := sch.ModelType.FieldByName("_"); ok && blank.Tag.Get("audit") == "-" {
+		s.excluded = true
+	}
+	for _, f := range sch.Fields {
+		if f.DBName == "" {
+			continue
+		}
+		if _, soft := reflect.New(f.IndirectFieldType).Interface().(schema.DeleteClausesInterface); soft {
+			s.softDelete = f.DBName
+		}
+		switch f.Tag.Get("audit") {
+		case "-":
+			s.rules[f.DBName] = ruleOmit
+		case "mask":
+			s.rules[f.DBName] = ruleMask
+		case "show":
+			s.rules[f.DBName] = ruleShow
+		case "name":
+			s.name = f.DBName
+		}
+	}
+}
+
+// rule returns what becomes of a column.
+func (s *subject) rule(column string) rule {
+	if r := s.rules[column]; r != ruleByName {
+		return r
+	}
+	if r := s.plugin.columnRule(s.model, column); r != ruleByName {
+		return r
+	}
+	if trail.Sensitive(column) {
+		return ruleMask
+	}
+	return ruleShow
+}
+
+// digested is rule with digests in place of masks.
+func (s *subject) digested(column string) rule {
+	if r := s.rule(column); r != ruleMask {
+		return r
+	}
+	return ruleDigest
+}
+
+// masked returns the columns of t that are masked.
+func (s *subject) masked(t *table) []string {
+	var names []string
+	for i := range t.columns {
+		if s.rule(t.columns[i].name) == ruleMask {
+			names = append(names, t.columns[i].name)
+		}
+	}
+	return names
+}
+
+// field returns the model's field of a column, or nil.
+func (s *subject) field(column string) *schema.Field {
+	if s.schema == nil {
+		return nil
+	}
+	return s.schema.FieldsByDBName[column]
+}
+
+// bareName returns a table's name without its schema and quotes.
+func bareName(table string) string {
+	if i := strings.LastIndexByte(table, '.'); i >= 0 {
+		table = table[i+1:]
+	}
+	return strings.Trim(table, "\"`[]")
+}
+
+// snake writes a Go or SQL name in snake case, as GORM does, initialisms
+// included.
+func snake(name string) string {
+	return schema.NamingStrategy{}.ColumnName("", name)
+}

@@ -1,0 +1,206 @@
+package gormhook
+
+import (
+	"context"
+	"fmt"
+	"strings"
+	"sync"
+	"sync/atomic"
+
+	"gorm.io/gorm"
+)
+
+const (
+	postgresName = "postgres"
+	sqliteName   = "sqlite"
+)
+
+// kind is how the values of a column are spelled in the trail.
+type kind uint8
+
+const (
+	kindPlain     kind = iota // as the engine writes them in JSON
+	kindBool                  // SQLite: 0 and 1 are false and true
+	kindTime                  // RFC 3339, UTC, microseconds
+	kindTimestamp             // PostgreSQL: the same, of a time without zone
+	kindDate                  // 2006-01-02
+	kindBytes                 // \x and hex
+	kindJSON                  // the JSON itself
+	kindNumeric               // SQLite: text that is a number is a number
+	kindUUID                  // lower case
+	kindTimes                 // PostgreSQL: an array of kindTime
+	kindTimestamps
+	kindBytesArray
+)
+
+// column is a column of a table as the database has it.
+type column struct {
+	name      string
+	kind      kind
+	text      bool // PostgreSQL: ::text spells a value as its JSON string would
+	generated bool
+}
+
+// table is what the database knows of a table.
+type table struct {
+	exists  bool
+	plain   bool // an ordinary or partitioned table, without rules
+	oid     string
+	columns []column
+	key     []int   // the primary key, else nil
+	unique  [][]int // further unique keys that no condition narrows
+	strong  map[string]bool
+
+	// rewritten: a trigger may change a row as it is written, or a column is
+	// computed from others; the columns that a statement sets are not all.
+	rewritten bool
+	// after: a trigger runs after a row is written and may change it again.
+	after bool
+
+	rowid      bool   // SQLite: there is a rowid
+	rowidAlias string // SQLite: the column that is the rowid
+	generation uint64
+}
+
+func (t *table) column(name string) (int, bool) {
+	for i := range t.columns {
+		if t.columns[i].name == name {
+			return i, true
+		}
+	}
+	for i := range t.columns { // unquoted names fold
+		if strings.EqualFold(t.columns[i].name, name) {
+			return i, true
+		}
+	}
+	return 0, false
+}
+
+// tables remembers what the database said of each table, until something that
+// passes through this db changes the schema.
+type tables struct {
+	known      sync.Map // the name as written -> *table
+	generation atomic.Uint64
+}
+
+// forget makes the tables be read again, after the schema may have changed.
+func (ts *tables) forget() {
+	ts.generation.Add(1)
+	ts.known.Clear()
+}
+
+// of returns the table by its name as the statement writes it, reading it
+// through pool where it is not known.
+func (ts *tables) of(ctx context.Context, pool gorm.ConnPool, dialect, name string, s *subject) (*table, error) {
+	if v, ok := ts.known.Load(name); ok {
+		return v.(*table), nil
+	}
+	t := &table{generation: ts.generation.Load()}
+	var err error
+	if dialect == postgresName {
+		err = t.readPostgres(ctx, pool, name)
+	} else {
+		err = t.readSQLite(ctx, pool, bareName(name))
+	}
+	if err != nil {
+		return nil, fmt.Errorf("reading the columns of table %s: %w", name, err)
+	}
+	if dialect == sqliteName {
+		t.refine(s)
+	}
+	if t.exists && t.generation == ts.generation.Load() {
+		ts.known.Store(name, t)
+	}
+	return t, nil
+}
+
+// cached returns the table if it is known already.
+func (ts *tables) cached(name string) (*table, bool) {
+	v, ok := ts.known.Load(name)
+	if !ok {
+		return nil, false
+	}
+	return v.(*table), true
+}
+
+// identity returns the columns that identify a row for the subject: the
+// model's primary key, where the database keeps it unique, else the table's.
+// It is nil where there is none to be trusted.
+func (t *table) identity(s *subject) []int {
+	if s.schema != nil && len(s.schema.PrimaryFields) > 0 {
+		key := make([]int, 0, len(s.schema.PrimaryFields))
+		for _, f := range s.schema.PrimaryFields {
+			i, ok := t.column(f.DBName)
+			if !ok {
+				return t.key
+			}
+			key = append(key, i)
+		}
+		if t.isUnique(key) {
+			return key
+		}
+	}
+	return t.key
+}
+
+// label returns the columns whose values make the entity id: the identity, or
+// the key that the model believes in.
+func (t *table) label(s *subject) []int {
+	if key := t.identity(s); key != nil || s.schema == nil {
+		return key
+	}
+	var key []int
+	for _, f := range s.schema.PrimaryFields {
+		if i, ok := t.column(f.DBName); ok {
+			key = append(key, i)
+		}
+	}
+	return key
+}
+
+func (t *table) isUnique(key []int) bool {
+	covers := func(unique []int) bool {
+		if len(unique) == 0 || len(unique) > len(key) {
+			return false
+		}
+		for _, u := range unique {
+			found := false
+			for _, k := range key {
+				found = found || k == u
+			}
+			if !found {
+				return false
+			}
+		}
+		return true
+	}
+	if covers(t.key) {
+		return true
+	}
+	for _, u := range t.unique {
+		if covers(u) {
+			return true
+		}
+	}
+	return false
+}
+
+// queryText runs a query of one row and one text column.
+func queryText(ctx context.Context, pool gorm.ConnPool, query string, args ...any) (text string, ok bool, err error) {
+	rows, err := pool.QueryContext(ctx, query, args...)
+	if err != nil {
+		return "", false, err
+	}
+	defer func() {
+		if e := rows.Close(); err == nil {
+			err = e
+		}
+	}()
+	if rows.Next() {
+		if err := rows.Scan(&text); err != nil {
+			return "", false, err
+		}
+		ok = true
+	}
+	return text, ok, rows.Err()
+}

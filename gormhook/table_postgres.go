@@ -1,0 +1,140 @@
+package gormhook
+
+import (
+	"context"
+	"encoding/json"
+
+	"gorm.io/gorm"
+)
+
+// postgresTable reads all that capture needs to know of a table, in one row:
+// its columns with their types (of a domain, the type below it), its unique
+// keys, its triggers (pg_trigger.tgtype: 1 row, 2 before, 4 insert, 16 update,
+// 64 instead) and rules.
+const postgresTable = `
+SELECT json_build_object(
+	'oid', c.oid::text,
+	'plain', c.relkind IN ('r', 'p') AND NOT c.relhasrules,
+	'partitioned', c.relkind = 'p',
+	'columns', (
+		SELECT json_agg(json_build_object(
+			'name', a.attname,
+			'type', CASE WHEN e.oid IS NULL THEN b.typname ELSE e.typname || '[]' END,
+			'generated', a.attgenerated <> ''
+		) ORDER BY a.attnum)
+		FROM pg_attribute a
+		JOIN pg_type t ON t.oid = a.atttypid
+		JOIN pg_type b ON b.oid = CASE WHEN t.typtype = 'd' THEN t.typbasetype ELSE t.oid END
+		LEFT JOIN pg_type e ON e.oid = b.typelem AND b.typcategory = 'A'
+		WHERE a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped
+	),
+	'keys', (
+		SELECT json_agg(json_build_object(
+			'primary', i.indisprimary,
+			'columns', (
+				SELECT json_agg(a.attname ORDER BY k.n)
+				FROM unnest(i.indkey) WITH ORDINALITY AS k(attnum, n)
+				JOIN pg_attribute a ON a.attrelid = c.oid AND a.attnum = k.attnum
+				WHERE k.n <= i.indnkeyatts
+			)
+		))
+		FROM pg_index i
+		WHERE i.indrelid = c.oid AND i.indisunique AND i.indisvalid AND i.indimmediate
+			AND i.indpred IS NULL AND i.indexprs IS NULL
+			AND NOT EXISTS (
+				SELECT 1 FROM unnest(i.indkey) WITH ORDINALITY AS k(attnum, n)
+				JOIN pg_attribute a ON a.attrelid = c.oid AND a.attnum = k.attnum
+				WHERE k.n <= i.indnkeyatts AND NOT a.attnotnull
+			)
+	),
+	'strong', (
+		SELECT json_agg(DISTINCT a.attname)
+		FROM pg_index i JOIN pg_attribute a ON a.attrelid = c.oid AND a.attnum = ANY (i.indkey)
+		WHERE i.indrelid = c.oid AND i.indisunique
+	),
+	'before', EXISTS (
+		SELECT 1 FROM pg_trigger g
+		WHERE g.tgrelid = c.oid AND NOT g.tgisinternal AND g.tgenabled <> 'D'
+			AND g.tgtype & 3 = 3 AND g.tgtype & 20 <> 0
+	),
+	'after', EXISTS (
+		SELECT 1 FROM pg_trigger g
+		WHERE g.tgrelid = c.oid AND NOT g.tgisinternal AND g.tgenabled <> 'D'
+			AND g.tgtype & 66 = 0 AND g.tgtype & 20 <> 0
+	)
+)::text
+FROM pg_class c
+WHERE c.oid = to_regclass($1::text)`
+
+func (t *table) readPostgres(ctx context.Context, pool gorm.ConnPool, name string) error {
+	text, ok, err := queryText(ctx, pool, postgresTable, name)
+	if err != nil || !ok {
+		return err
+	}
+	var read struct {
+		OID                string
+		Plain, Partitioned bool
+		Columns            []struct {
+			Name, Type string
+			Generated  bool
+		}
+		Keys []struct {
+			Primary bool
+			Columns []string
+		}
+		Strong        []string
+		Before, After bool
+	}
+	if err := json.Unmarshal([]byte(text), &read); err != nil {
+		return err
+	}
+	t.exists, t.plain, t.oid = true, read.Plain, read.OID
+	t.rewritten, t.after = read.Before, read.After
+	for _, c := range read.Columns {
+		k, text := postgresKind(c.Type)
+		t.columns = append(t.columns, column{name: c.Name, kind: k, text: text, generated: c.Generated})
+		t.rewritten = t.rewritten || c.Generated
+	}
+	for _, k := range read.Keys {
+		var key []int
+		for _, name := range k.Columns {
+			if i, ok := t.column(name); ok {
+				key = append(key, i)
+			}
+		}
+		if k.Primary {
+			t.key = key
+		}
+		t.unique = append(t.unique, key)
+	}
+	t.strong = make(map[string]bool, len(read.Strong))
+	for _, name := range read.Strong {
+		t.strong[name] = true
+	}
+	return nil
+}
+
+// postgresKind returns how values of a type are spelled, and whether ::text is
+// the spelling of their JSON string or number.
+func postgresKind(typ string) (kind, bool) {
+	switch typ {
+	case "timestamptz":
+		return kindTime, false
+	case "timestamp":
+		return kindTimestamp, false
+	case "bytea":
+		return kindBytes, false
+	case "timestamptz[]":
+		return kindTimes, false
+	case "timestamp[]":
+		return kindTimestamps, false
+	case "bytea[]":
+		return kindBytesArray, false
+	case "json", "jsonb":
+		return kindJSON, false
+	case "int2", "int4", "int8", "text", "varchar", "uuid", "name", "oid":
+		return kindPlain, true
+	default:
+		return kindPlain, false
+	}
+}

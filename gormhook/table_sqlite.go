@@ -1,0 +1,153 @@
+package gormhook
+
+import (
+	"context"
+	"encoding/json"
+	"reflect"
+	"strings"
+	"time"
+
+	"gorm.io/gorm"
+	"gorm.io/gorm/schema"
+)
+
+// sqliteTable reads all that capture needs to know of a table, in one row.
+const sqliteTable = `
+SELECT json_object(
+	'found', EXISTS (SELECT 1 FROM sqlite_master WHERE type = 'table' AND name = ?1 COLLATE NOCASE)
+		OR EXISTS (SELECT 1 FROM sqlite_temp_master WHERE type = 'table' AND name = ?1 COLLATE NOCASE),
+	'sql', (SELECT sql FROM sqlite_master WHERE type = 'table' AND name = ?1 COLLATE NOCASE),
+	'columns', (
+		SELECT json_group_array(json_object('name', name, 'type', type, 'pk', pk, 'hidden', hidden))
+		FROM pragma_table_xinfo(?1)
+	),
+	'keys', (
+		SELECT json_group_array(json((SELECT json_group_array(name) FROM pragma_index_info(i.name))))
+		FROM pragma_index_list(?1) i WHERE i."unique" AND NOT i.partial
+	),
+	'triggers', (
+		SELECT json_group_array(sql) FROM (
+			SELECT sql, tbl_name FROM sqlite_master WHERE type = 'trigger'
+			UNION ALL SELECT sql, tbl_name FROM sqlite_temp_master WHERE type = 'trigger'
+		) WHERE tbl_name = ?1 COLLATE NOCASE
+	)
+)`
+
+func (t *table) readSQLite(ctx context.Context, pool gorm.ConnPool, name string) error {
+	text, ok, err := queryText(ctx, pool, sqliteTable, name)
+	if err != nil || !ok {
+		return err
+	}
+	var read struct {
+		Found   int
+		SQL     string
+		Columns []struct {
+			Name, Type string
+			PK, Hidden int
+		}
+		Keys     [][]*string
+		Triggers []string
+	}
+	if err := json.Unmarshal([]byte(text), &read); err != nil {
+		return err
+	}
+	t.exists = read.Found == 1
+	t.plain = t.exists
+	t.rowid = t.exists && !withoutRowid(read.SQL)
+	var integer string
+	keyed := map[int]int{} // place in the key -> column
+	for _, c := range read.Columns {
+		if c.Hidden == 1 {
+			continue // of a virtual table
+		}
+		generated := c.Hidden == 2 || c.Hidden == 3
+		if c.PK > 0 {
+			keyed[c.PK] = len(t.columns)
+			if strings.EqualFold(c.Type, "INTEGER") {
+				integer = c.Name
+			}
+		}
+		t.columns = append(t.columns, column{name: c.Name, kind: sqliteKind(c.Type), generated: generated})
+		t.rewritten = t.rewritten || generated
+	}
+	for place := 1; place <= len(keyed); place++ {
+		t.key = append(t.key, keyed[place])
+	}
+	if len(t.key) == 1 && t.rowid {
+		t.rowidAlias = integer
+	}
+	for _, names := range read.Keys {
+		var key []int
+		for _, name := range names {
+			if name == nil { // an expression
+				key = nil
+				break
+			}
+			if i, ok := t.column(*name); ok {
+				key = append(key, i)
+			}
+		}
+		t.unique = append(t.unique, key)
+	}
+	t.after = len(read.Triggers) > 0
+	t.rewritten = t.rewritten || t.after
+	return nil
+}
+
+func withoutRowid(sql string) bool {
+	l := &lexer{sql: sql}
+	for {
+		t := l.next()
+		if t.kind == tokenEnd {
+			return false
+		}
+		if t.is(sql, "WITHOUT") {
+			if n := l.next(); n.is(sql, "ROWID") {
+				return true
+			}
+		}
+	}
+}
+
+// sqliteKind reads a declared type; refine knows more where there is a model.
+func sqliteKind(declared string) kind {
+	d := strings.ToLower(declared)
+	if i := strings.IndexByte(d, '('); i >= 0 {
+		d = strings.TrimSpace(d[:i])
+	}
+	switch d {
+	case "boolean", "bool":
+		return kindBool
+	case "datetime", "timestamp", "timestamptz", "timestamp with time zone":
+		return kindTime
+	case "date":
+		return kindDate
+	case "json", "jsonb":
+		return kindJSON
+	case "decimal", "numeric", "number":
+		return kindNumeric
+	case "uuid":
+		return kindUUID
+	default:
+		return kindPlain
+	}
+}
+
+var timeType = reflect.TypeFor[time.Time]()
+
+// refine takes from the model what a declared type does not say: GORM declares
+// a bool as numeric.
+func (t *table) refine(s *subject) {
+	for i := range t.columns {
+		f := s.field(t.columns[i].name)
+		if f == nil || f.Serializer != nil {
+			continue
+		}
+		switch {
+		case f.DataType == schema.Bool:
+			t.columns[i].kind = kindBool
+		case f.IndirectFieldType == timeType && t.columns[i].kind == kindPlain:
+			t.columns[i].kind = kindTime
+		}
+	}
+}

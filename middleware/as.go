@@ -1,0 +1,51 @@
+package middleware
+
+import (
+	"reflect"
+	"runtime"
+
+	"github.com/gin-gonic/gin"
+
+	"github.com/infrakitchen/audit/trail"
+)
+
+// As annotates a route: its requests are actions with this event, of this
+// model where one is named, whatever convention would say, reads included. It
+// stands among the handlers of the route, ahead of the one that does the work:
+//
+//	r.GET("/files/:id", audit.As("download", "file"), download)
+//
+// On a route without the middleware it does nothing.
+func As(event trail.Event, model ...string) gin.HandlerFunc {
+	return as{event: event, model: model}.handle
+}
+
+type as struct {
+	event trail.Event
+	model []string
+}
+
+// asName is how gin names the handlers of As.
+var asName = func() string {
+	name := runtime.FuncForPC(reflect.ValueOf(as{}.handle).Pointer()).Name()
+	return name
+}()
+
+func (a as) handle(c *gin.Context) {
+	r, ok := current(c)
+	if !ok {
+		return
+	}
+	model := ""
+	if len(a.model) > 0 {
+		model = a.model[0]
+	}
+	trace := r.Trace()
+	err := trace.Annotate(a.event, model, r.cfg.events[a.event])
+	if err == nil {
+		err = trace.Open(c.Request.Context())
+	}
+	if err != nil {
+		r.cfg.failed(c, err)
+	}
+}

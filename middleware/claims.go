@@ -1,0 +1,35 @@
+package middleware
+
+import (
+	"fmt"
+	"reflect"
+)
+
+// claimsOf returns how to read text from claims: a map with text as keys, of
+// any named type, as JWT libraries leave them.
+func claimsOf(v any) (get func(name string) string, ok bool) {
+	rv := reflect.Indirect(reflect.ValueOf(v))
+	if rv.Kind() != reflect.Map || rv.Type().Key().Kind() != reflect.String {
+		return nil, false
+	}
+	return func(name string) string {
+		e := rv.MapIndex(reflect.ValueOf(name).Convert(rv.Type().Key()))
+		if !e.IsValid() {
+			return ""
+		}
+		if e.Kind() == reflect.Interface {
+			e = e.Elem()
+		}
+		switch e.Kind() {
+		case reflect.String:
+			return e.String()
+		case reflect.Int, reflect.Int8, reflect.Int16, reflect.Int32, reflect.Int64,
+			reflect.Uint, reflect.Uint8, reflect.Uint16, reflect.Uint32, reflect.Uint64:
+			return fmt.Sprint(e.Interface())
+		case reflect.Float32, reflect.Float64: // a number of JSON
+			return fmt.Sprintf("%.0f", e.Float())
+		default:
+			return ""
+		}
+	}, true
+}

@@ -1,0 +1,172 @@
+package middleware
+
+import (
+	"errors"
+	"net/http"
+
+	"github.com/gin-gonic/gin"
+	"github.com/google/uuid"
+
+	"github.com/infrakitchen/audit/trail"
+)
+
+// Header is the response header that bears the trace id of an audited request.
+const Header = "X-Trace-Id"
+
+// New returns the middleware. It belongs ahead of the routes that it audits,
+// in any order with what authenticates; where authentication stands behind it,
+// what is refused there is recorded too.
+func New(opts ...Option) gin.HandlerFunc {
+	cfg := &config{}
+	for _, o := range opts {
+		o.apply(cfg)
+	}
+	known := &routes{}
+	return func(c *gin.Context) {
+		if c.FullPath() == "" {
+			return // no route serves it: there is no action
+		}
+		if _, nested := current(c); nested {
+			return // registered twice, the outer one audits
+		}
+		rt := known.of(c, cfg.events)
+		switch {
+		case rt.audited:
+			cfg.audit(c, rt)
+		case cfg.user != nil:
+			if _, err := cfg.user(c); err != nil {
+				unauthorized(c)
+			}
+		}
+	}
+}
+
+// audit makes an action of the request and runs what comes behind.
+func (cfg *config) audit(c *gin.Context, rt *route) {
+	r := &request{c: c, cfg: cfg}
+	action := trail.Action{
+		Actor: trail.Anonymous(), Event: rt.event, Model: rt.model, Moment: rt.moment,
+	}
+	if action.Event == "" { // a read, until its annotation names it
+		action.Event, action.Moment = "read", trail.WithChange
+	}
+	if rt.param != "" {
+		action.EntityID = c.Param(rt.param)
+	}
+	if cfg.tenant != nil {
+		action.Tenant = cfg.tenant(c)
+	}
+	resolved := true
+	var refused error
+	if cfg.user != nil {
+		var actor trail.Actor
+		if actor, refused = cfg.user(c); refused == nil {
+			action.Actor = actor
+		} else {
+			action.Moment = trail.WithChange // there will be no work to be ahead of
+		}
+	} else {
+		_, resolved = basicAuthUser(c)
+	}
+
+	// What is to be written ahead waits for the annotation, and for the user
+	// where nobody is authenticated yet: see trail.Options.
+	o := trail.Options{
+		Recorder: cfg.recorder, Source: r, ID: cfg.trustedID(c),
+		Late: rt.annotated || !resolved,
+	}
+	outer := c.Request
+	if err := r.Start(outer.Context(), action, o); err != nil {
+		cfg.failed(c, err)
+		return
+	}
+	trace := r.Trace()
+	r.header[0] = trace.ID().String()
+	c.Writer.Header()[Header] = r.header[:]
+	c.Set(trail.ContextKey, r)
+	c.Request = outer.WithContext(r)
+
+	returned := false
+	defer func() {
+		cfg.end(c, trace, returned)
+		c.Request = outer
+	}()
+	if refused != nil {
+		_ = c.Error(refused)
+		unauthorized(c)
+	} else {
+		c.Next()
+	}
+	returned = true
+}
+
+// end ends the trace as the response says. A handler that did not return has
+// panicked; the panic goes on by itself.
+func (cfg *config) end(c *gin.Context, trace *trail.Trace, returned bool) {
+	o := trail.Outcome{Result: trail.Failure, Status: http.StatusInternalServerError, Error: "panic"}
+	if returned {
+		o.Status = c.Writer.Status()
+		o.Result, o.Error = result(o.Status), ""
+		if o.Result != trail.Success && len(c.Errors) > 0 {
+			o.Error = c.Errors.Last().Error()
+		}
+	}
+	if err := trace.Finish(o); err != nil && !errors.Is(err, trail.ErrEnded) {
+		cfg.failed(c, err)
+	}
+}
+
+func result(status int) trail.Result {
+	switch {
+	case status == http.StatusUnauthorized || status == http.StatusForbidden:
+		return trail.Denied
+	case status >= http.StatusBadRequest:
+		return trail.Failure
+	case status == http.StatusAccepted:
+		return trail.Pending
+	default:
+		return trail.Success
+	}
+}
+
+// failed reports that the action could not be recorded.
+func (cfg *config) failed(c *gin.Context, err error) {
+	_ = c.Error(err)
+	if cfg.onError != nil {
+		cfg.onError(c.Request.Context(), err)
+	}
+	if !c.Writer.Written() {
+		c.AbortWithStatusJSON(http.StatusServiceUnavailable, gin.H{"error": "the action cannot be recorded"})
+	} else {
+		c.Abort()
+	}
+}
+
+func unauthorized(c *gin.Context) {
+	if !c.Writer.Written() {
+		c.AbortWithStatusJSON(http.StatusUnauthorized, gin.H{"error": "unauthorized"})
+	}
+	c.Abort()
+}
+
+// trustedID returns the id that a trusted gateway gave the request, or none.
+func (cfg *config) trustedID(c *gin.Context) uuid.UUID {
+	if cfg.trusted == nil || !cfg.trusted(c) {
+		return uuid.Nil
+	}
+	id, err := uuid.Parse(c.GetHeader(Header))
+	if err != nil || trail.Time(id).IsZero() {
+		return uuid.Nil
+	}
+	return id
+}
+
+// current returns the request as the middleware made it an action.
+func current(c *gin.Context) (*request, bool) {
+	v, ok := c.Get(trail.ContextKey)
+	if !ok {
+		return nil, false
+	}
+	r, ok := v.(*request)
+	return r, ok
+}

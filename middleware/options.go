@@ -1,0 +1,73 @@
+package middleware
+
+import (
+	"context"
+
+	"github.com/gin-gonic/gin"
+
+	"github.com/infrakitchen/audit/trail"
+)
+
+type config struct {
+	user     func(*gin.Context) (trail.Actor, error)
+	tenant   func(*gin.Context) string
+	recorder trail.Recorder
+	events   map[trail.Event]trail.Moment
+	onError  func(context.Context, error)
+	trusted  func(*gin.Context) bool
+}
+
+// Option changes how requests become actions. Options are applied in order;
+// of two of a kind the later one counts.
+type Option interface{ apply(*config) }
+
+type optionFunc func(*config)
+
+func (f optionFunc) apply(c *config) { f(c) }
+
+// WithUser resolves who asks. It runs for every request that a route serves,
+// before its handler; an error answers 401 in its place and the action is
+// recorded as denied. The resolver may set response headers, and may write the
+// answer itself. The default is the user whom gin.BasicAuth authenticated,
+// else anonymous. See also [UserFromClaims] and [UserFromProxy].
+func WithUser(resolve func(*gin.Context) (trail.Actor, error)) Option {
+	return optionFunc(func(c *config) { c.user = resolve })
+}
+
+// WithTenant resolves the tenant of a request, empty for none. The default is
+// none.
+func WithTenant(resolve func(*gin.Context) string) Option {
+	return optionFunc(func(c *config) { c.tenant = resolve })
+}
+
+// WithRecorder sets where actions are kept. The default is trail.Default(), as
+// it is when the request arrives.
+func WithRecorder(r trail.Recorder) Option {
+	return optionFunc(func(c *config) { c.recorder = r })
+}
+
+// WithEvent makes event a verb that routes may end in, and says when actions
+// with it are written. It may also change the moment of a known event.
+func WithEvent(event trail.Event, moment trail.Moment) Option {
+	return optionFunc(func(c *config) {
+		if c.events == nil {
+			c.events = make(map[trail.Event]trail.Moment)
+		}
+		c.events[event] = moment
+	})
+}
+
+// WithErrorHandler is told of each action that could not be recorded. It runs
+// on the request's goroutine. The error is in gin's c.Errors as well, and the
+// answer is 503 where none has begun.
+func WithErrorHandler(handle func(context.Context, error)) Option {
+	return optionFunc(func(c *config) { c.onError = handle })
+}
+
+// WithTrustedTrace takes the trace id of a request from its header X-Trace-Id
+// where trust says so, for a service behind a gateway that makes the ids. The
+// id must be a UUID of version 7; anything else is ignored, and so are ids of
+// requests that are not trusted. By default none are.
+func WithTrustedTrace(trust func(*gin.Context) bool) Option {
+	return optionFunc(func(c *config) { c.trusted = trust })
+}
