@@ -78,4 +78,6 @@ func WithErrorHandler(handle func(context.Context, error)) Option {
 
 // WithTrustedTrace takes trace ids from the header X-Trace-Id of requests that
 // trust vouches for. By default incoming ids are ignored.
-func WithTrustedTrace(trust func(*gin.Context) bool) Option { return middleware.WithTrustedTrace(trust) }
+func WithTrustedTrace(trust func(*gin.Context) bool) Option {
+	return middleware.WithTrustedTrace(trust)
+}

@@ -38,6 +38,9 @@ func (h *hook) report(ctx context.Context, err error) {
 // classify tells an error of the caller's change, which passes as it is, from
 // one of the entries that were written with it.
 func (h *hook) classify(ctx context.Context, err error) error {
+	if outdated(err) {
+		h.tables.forget()
+	}
 	text := err.Error()
 	for name := range ours {
 		if strings.Contains(text, name) {
@@ -48,6 +51,16 @@ func (h *hook) classify(ctx context.Context, err error) error {
 		}
 	}
 	return err
+}
+
+// outdated reports whether an error is what shows when somebody else changed
+// the schema: class 42 of SQLSTATE, or SQLite's words.
+func outdated(err error) bool {
+	var state interface{ SQLState() string }
+	if errors.As(err, &state) {
+		return strings.HasPrefix(state.SQLState(), "42")
+	}
+	return strings.Contains(err.Error(), "no such column") || strings.Contains(err.Error(), "has no column named")
 }
 
 // bestEffort runs the statement with its capture, and without where the

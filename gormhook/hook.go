@@ -110,7 +110,7 @@ func wrap(p processor, name string, around func(next func(*gorm.DB)) func(*gorm.
 func (h *hook) around(op operation) func(func(*gorm.DB)) func(*gorm.DB) {
 	return func(next func(*gorm.DB)) func(*gorm.DB) {
 		return func(db *gorm.DB) {
-			if db.Error != nil || db.DryRun || trail.Skipped(db.Statement.Context) {
+			if db.Error != nil || db.DryRun || trail.Skipped(db.Statement.Context) || !open(db) {
 				next(db)
 				return
 			}
@@ -130,12 +130,26 @@ func (h *hook) around(op operation) func(func(*gorm.DB)) func(*gorm.DB) {
 func (h *hook) begin(op operation, p processor) func(func(*gorm.DB)) func(*gorm.DB) {
 	return func(next func(*gorm.DB)) func(*gorm.DB) {
 		return func(db *gorm.DB) {
-			if db.Error == nil && h.alone(db, op, p) {
+			if open(db) && h.alone(db, op, p) {
 				return
 			}
 			next(db)
 		}
 	}
+}
+
+// open sees to it that an action that is to be recorded ahead is, before the
+// first write that is in no transaction yet; the record takes a connection of
+// its own. It reports false, with the error in db, where it could not be.
+func open(db *gorm.DB) bool {
+	if db.Error != nil || db.DryRun {
+		return db.Error == nil
+	}
+	stmt := db.Statement
+	if t, ok := trail.FromContext(stmt.Context); ok && transaction(stmt.ConnPool) == nil {
+		_ = db.AddError(t.Open())
+	}
+	return db.Error == nil
 }
 
 // commit tells the trace that what it wrote in the implicit transaction is

@@ -15,7 +15,7 @@ type changed struct {
 // nobody needs to know more.
 func (p *planner) shapeOf(each bool) shape {
 	switch {
-	case p.variant.query && (p.variant.own == ownEntity || p.variant.absent):
+	case p.variant.query && (p.variant.own == ownEntity || p.variant.absent || p.variant.own != ownNone && !each):
 		return shapeOwned
 	case p.variant.query:
 		return shapeRows

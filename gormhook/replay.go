@@ -63,22 +63,32 @@ func (c *collected) first(n int) *collected {
 // replay returns the rows as if a database had just answered them.
 // database/sql makes *sql.Rows for drivers only, so this is one.
 func (c *collected) replay(ctx context.Context) (*sql.Rows, error) {
-	return replayDB.QueryContext(context.WithValue(context.WithoutCancel(ctx), replayKey{}, c), "")
+	db, ctx := replayed(ctx, c)
+	defer db.Close() //nolint:errcheck // rows that are open outlive it, and it holds nothing else
+	return db.QueryContext(ctx, "")
 }
 
 // replayRow is replay for a query of one row.
 func (c *collected) replayRow(ctx context.Context) *sql.Row {
-	return replayDB.QueryRowContext(context.WithValue(context.WithoutCancel(ctx), replayKey{}, c), "")
+	db, ctx := replayed(ctx, c)
+	defer db.Close() //nolint:errcheck // as in replay
+	return db.QueryRowContext(ctx, "")
 }
 
 // failedRow is the row of a query that failed.
 func failedRow(ctx context.Context, err error) *sql.Row {
-	return replayDB.QueryRowContext(context.WithValue(context.WithoutCancel(ctx), replayKey{}, err), "")
+	db, ctx := replayed(ctx, err)
+	defer db.Close() //nolint:errcheck // as in replay
+	return db.QueryRowContext(ctx, "")
+}
+
+// replayed returns a database that answers every query with what. It lives for
+// one query: an open one would keep a goroutine of database/sql for good.
+func replayed(ctx context.Context, what any) (*sql.DB, context.Context) {
+	return sql.OpenDB(replayConnector{}), context.WithValue(context.WithoutCancel(ctx), replayKey{}, what)
 }
 
 type replayKey struct{}
-
-var replayDB = sql.OpenDB(replayConnector{})
 
 type (
 	replayConnector struct{}

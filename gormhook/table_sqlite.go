@@ -14,9 +14,10 @@ import (
 // sqliteTable reads all that capture needs to know of a table, in one row.
 const sqliteTable = `
 SELECT json_object(
-	'found', EXISTS (SELECT 1 FROM sqlite_master WHERE type = 'table' AND name = ?1 COLLATE NOCASE)
-		OR EXISTS (SELECT 1 FROM sqlite_temp_master WHERE type = 'table' AND name = ?1 COLLATE NOCASE),
-	'sql', (SELECT sql FROM sqlite_master WHERE type = 'table' AND name = ?1 COLLATE NOCASE),
+	'sql', (
+		SELECT sql FROM (SELECT * FROM sqlite_temp_master UNION ALL SELECT * FROM sqlite_master)
+		WHERE type IN ('table', 'view') AND name = ?1 COLLATE NOCASE LIMIT 1
+	),
 	'columns', (
 		SELECT json_group_array(json_object('name', name, 'type', type, 'pk', pk, 'hidden', hidden))
 		FROM pragma_table_xinfo(?1)
@@ -39,7 +40,6 @@ func (t *table) readSQLite(ctx context.Context, pool gorm.ConnPool, name string)
 		return err
 	}
 	var read struct {
-		Found   int
 		SQL     string
 		Columns []struct {
 			Name, Type string
@@ -51,9 +51,9 @@ func (t *table) readSQLite(ctx context.Context, pool gorm.ConnPool, name string)
 	if err := json.Unmarshal([]byte(text), &read); err != nil {
 		return err
 	}
-	t.exists = read.Found == 1
-	t.plain = t.exists
-	t.rowid = t.exists && !withoutRowid(read.SQL)
+	t.exists = read.SQL != ""
+	t.plain = ordinaryTable(read.SQL)
+	t.rowid = t.plain && !withoutRowid(read.SQL)
 	var integer string
 	keyed := map[int]int{} // place in the key -> column
 	for _, c := range read.Columns {
@@ -92,6 +92,18 @@ func (t *table) readSQLite(ctx context.Context, pool gorm.ConnPool, name string)
 	t.after = len(read.Triggers) > 0
 	t.rewritten = t.rewritten || t.after
 	return nil
+}
+
+// ordinaryTable reports whether sql creates one: a view has no rows of its own,
+// a virtual table no RETURNING.
+func ordinaryTable(sql string) bool {
+	l := &lexer{sql: sql}
+	l.next() // CREATE
+	t := l.next()
+	if t.is(sql, "TEMP") || t.is(sql, "TEMPORARY") {
+		t = l.next()
+	}
+	return t.is(sql, "TABLE")
 }
 
 func withoutRowid(sql string) bool {

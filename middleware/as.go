@@ -43,7 +43,7 @@ func (a as) handle(c *gin.Context) {
 	trace := r.Trace()
 	err := trace.Annotate(a.event, model, r.cfg.events[a.event])
 	if err == nil {
-		err = trace.Open(c.Request.Context())
+		err = trace.Open()
 	}
 	if err != nil {
 		r.cfg.failed(c, err)

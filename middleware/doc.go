@@ -19,6 +19,10 @@
 // where it refuses, fails, panics, or the client has left. What is written
 // ahead of work (see trail.Event.Moment) is durable before the handler runs;
 // where it cannot be written, the answer is 503 and the handler does not run.
+// For that the user must be known by then: authentication stands ahead of the
+// middleware, or in [WithUser]. Where gin.BasicAuth stands behind it, such an
+// action is written at its annotation, else ahead of its first write, at the
+// latest when it ends.
 //
 // A handler that answers 202 Accepted says, by RFC 9110, that the work goes
 // on: the trace is then left open, for whoever does the work to end it with

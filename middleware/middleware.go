@@ -56,32 +56,14 @@ func (cfg *config) audit(c *gin.Context, rt *route) {
 	if cfg.tenant != nil {
 		action.Tenant = cfg.tenant(c)
 	}
-	resolved := true
-	var refused error
-	if cfg.user != nil {
-		var actor trail.Actor
-		if actor, refused = cfg.user(c); refused == nil {
-			action.Actor = actor
-		} else {
-			action.Moment = trail.WithChange // there will be no work to be ahead of
-		}
-	} else {
-		_, resolved = basicAuthUser(c)
-	}
-
-	// What is to be written ahead waits for the annotation, and for the user
-	// where nobody is authenticated yet: see trail.Options.
-	o := trail.Options{
-		Recorder: cfg.recorder, Source: r, ID: cfg.trustedID(c),
-		Late: rt.annotated || !resolved,
-	}
 	outer := c.Request
+	o := trail.Options{Recorder: cfg.recorder, Source: r, ID: cfg.trustedID(c), Late: true}
 	if err := r.Start(outer.Context(), action, o); err != nil {
 		cfg.failed(c, err)
 		return
 	}
 	trace := r.Trace()
-	r.header[0] = trace.ID().String()
+	r.header[0] = trace.String()
 	c.Writer.Header()[Header] = r.header[:]
 	c.Set(trail.ContextKey, r)
 	c.Request = outer.WithContext(r)
@@ -91,13 +73,36 @@ func (cfg *config) audit(c *gin.Context, rt *route) {
 		cfg.end(c, trace, returned)
 		c.Request = outer
 	}()
-	if refused != nil {
-		_ = c.Error(refused)
-		unauthorized(c)
-	} else {
+	if cfg.enter(c, trace, rt) {
 		c.Next()
 	}
 	returned = true
+}
+
+// enter resolves who asks and writes what is to be written ahead. It reports
+// whether the handler may run; if not, the answer is written. What is written
+// ahead waits for the annotation of the route, and for gin.BasicAuth where
+// that has let nobody in so far: see trail.Options.
+func (cfg *config) enter(c *gin.Context, trace *trail.Trace, rt *route) bool {
+	if cfg.user != nil {
+		actor, err := cfg.user(c)
+		if err != nil {
+			_ = c.Error(err)
+			unauthorized(c)
+			return false
+		}
+		trace.Identify(actor)
+	} else if _, known := basicAuthUser(c); !known {
+		return true
+	}
+	if rt.annotated {
+		return true
+	}
+	if err := trace.Open(); err != nil {
+		cfg.failed(c, err)
+		return false
+	}
+	return true
 }
 
 // end ends the trace as the response says. A handler that did not return has

@@ -38,9 +38,7 @@ func (r *routes) of(c *gin.Context, events map[trail.Event]trail.Moment) *route 
 	if ok {
 		return found
 	}
-	found = readRoute(key.method, key.path, events)
-	found.annotated = annotated(c)
-	found.audited = found.audited || found.annotated
+	found = readRoute(key.method, key.path, annotated(c), events)
 
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -62,9 +60,11 @@ func annotated(c *gin.Context) bool {
 	return false
 }
 
-// readRoute reads a method and the template of a route by convention.
-func readRoute(method, path string, events map[trail.Event]trail.Moment) *route {
-	r := &route{}
+// readRoute reads a method and the template of a route by convention. Where the
+// route is annotated, the word behind its last parameter is a verb, known or
+// not.
+func readRoute(method, path string, annotated bool, events map[trail.Event]trail.Moment) *route {
+	r := &route{annotated: annotated, audited: annotated}
 	var segments []string
 	for s := range strings.SplitSeq(path, "/") {
 		if s != "" {
@@ -73,15 +73,18 @@ func readRoute(method, path string, events map[trail.Event]trail.Moment) *route 
 	}
 	switch method {
 	case http.MethodPost, http.MethodPut, http.MethodPatch, http.MethodDelete:
-		r.audited = len(segments) > 0
+		r.audited = r.audited || len(segments) > 0
 	}
 	if len(segments) == 0 {
 		return r
 	}
 	last := len(segments) - 1
-	if method != http.MethodDelete && !parameter(segments[last]) {
-		if event := trail.Event(word(segments[last])); known(event, events) && last > 0 {
+	if last > 0 && !parameter(segments[last]) {
+		switch event := trail.Event(word(segments[last])); {
+		case method != http.MethodDelete && known(event, events):
 			r.event = event
+			last--
+		case annotated && parameter(segments[last-1]):
 			last--
 		}
 	}

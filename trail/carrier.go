@@ -96,12 +96,13 @@ func Extract(ctx context.Context, c Carrier) context.Context {
 	in, err := decode(text)
 	if err != nil {
 		t.started = time.Now()
-		t.id = NewID(t.started)
+		t.name(NewID(t.started))
 		t.action = Action{Actor: Unknown(), Event: Execute, Moment: WithChange}
 		t.err = err
 		return s
 	}
-	t.id, t.started, t.remote = in.Trace, Time(in.Trace), true
+	t.name(in.Trace)
+	t.started, t.remote = Time(in.Trace), true
 	t.own.phase = ownKept // the other side's to write
 	t.action = Action{
 		Actor: in.Actor, Event: in.Event, Model: in.Model, EntityID: in.EntityID,

@@ -49,7 +49,6 @@ func FromContext(ctx context.Context) (*Trace, bool) {
 		}
 		t = holder.Trace()
 	}
-	t.catchUp()
 	return t, true
 }
 

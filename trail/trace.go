@@ -2,11 +2,13 @@ package trail
 
 import (
 	"context"
+	"encoding/hex"
 	"errors"
 	"fmt"
 	"sync"
 	"sync/atomic"
 	"time"
+	"unsafe"
 
 	"github.com/google/uuid"
 )
@@ -46,15 +48,16 @@ type Options struct {
 	Source   Source    // default: none, the action says it all
 	ID       uuid.UUID // default: a new one. Version 7
 	Started  time.Time // default: now
-	// Late puts off what is to be written ahead until the trace is first
-	// asked for ([FromContext]) or [Trace.Open] is called, for a caller that
-	// does not know the actor yet.
+	// Late puts off what is to be written ahead until [Trace.Open] is called,
+	// for a caller that does not know yet who acts. gormhook calls it ahead of
+	// a write that is in no transaction yet.
 	Late bool
 }
 
 // Trace is an action that is going on. It is safe for concurrent use.
 type Trace struct {
 	id       uuid.UUID
+	text     [36]byte // id, as String returns it
 	started  time.Time
 	action   Action
 	parent   uuid.UUID
@@ -107,7 +110,8 @@ func (s *Scope) Start(ctx context.Context, a Action, o Options) error {
 	}
 	s.Context = ctx
 	t := &s.trace
-	t.id, t.started = o.ID, o.Started
+	t.name(o.ID)
+	t.started = o.Started
 	t.action = a.normalize()
 	t.recorder, t.source, t.ctx = o.Recorder, o.Source, ctx
 	if outer, ok := ctx.Value(traceKey{}).(*Trace); ok {
@@ -120,12 +124,15 @@ func (s *Scope) Start(ctx context.Context, a Action, o Options) error {
 	if o.Late {
 		return nil
 	}
-	return t.Open(ctx)
+	return t.Open()
 }
 
 // Open writes the entry of an action that is written ahead, if that was put
-// off. It does nothing otherwise, and returns what came of it each time.
-func (t *Trace) Open(ctx context.Context) error {
+// off. It does nothing otherwise, and returns what came of it each time. The
+// cancellation of the action's context does not stop it. It must not be called
+// where the caller holds a transaction: the entry is written through a
+// connection of its own, which a pool of one does not have.
+func (t *Trace) Open() error {
 	if !t.late.Load() {
 		t.mu.Lock()
 		defer t.mu.Unlock()
@@ -138,7 +145,9 @@ func (t *Trace) Open(ctx context.Context) error {
 	}
 	// Cleared first: the recorder's own log lines ask for the trace as well.
 	t.late.Store(false)
-	if err := t.recorder.Record(Skip(ctx), t.entryLocked(Pending, 0)); err != nil {
+	ctx, cancel := t.detached()
+	defer cancel()
+	if err := t.recorder.Record(ctx, t.entryLocked(Pending, 0)); err != nil {
 		t.openErr = fmt.Errorf("trail: recording the action ahead of its work: %w", err)
 		return t.openErr
 	}
@@ -146,16 +155,23 @@ func (t *Trace) Open(ctx context.Context) error {
 	return nil
 }
 
-func (t *Trace) catchUp() {
-	if t.late.Load() {
-		ctx, cancel := t.detached()
-		defer cancel()
-		_ = t.Open(ctx) // kept in openErr, which Claim and Finish return
-	}
-}
-
 // ID returns the id of the trace, which is the id of its action's own entry.
 func (t *Trace) ID() uuid.UUID { return t.id }
+
+// String returns the id as text. It costs nothing: the text is made once.
+func (t *Trace) String() string { return unsafe.String(&t.text[0], len(t.text)) }
+
+// name gives the trace its id. The text is never written again, so that the
+// string over it is as constant as any.
+func (t *Trace) name(id uuid.UUID) {
+	t.id = id
+	hex.Encode(t.text[:], id[:4])
+	t.text[8], t.text[13], t.text[18], t.text[23] = '-', '-', '-', '-'
+	hex.Encode(t.text[9:13], id[4:6])
+	hex.Encode(t.text[14:18], id[6:8])
+	hex.Encode(t.text[19:23], id[8:10])
+	hex.Encode(t.text[24:], id[10:])
+}
 
 // Action returns the action, with its actor as far as it is known by now.
 func (t *Trace) Action() Action {
@@ -247,41 +263,46 @@ func (t *Trace) End(err error) error {
 // else: the action's entry is made sure of, its outcome is not written, and
 // the trace may be ended again.
 func (t *Trace) Finish(o Outcome) error {
-	now := time.Now()
-	o.TraceID, o.FinishedAt, o.Duration = t.id, now, now.Sub(t.started)
-	o.Error = MaskText(Printable(o.Error, maxError))
-
-	ctx, cancel := t.detached()
-	defer cancel()
-
 	t.mu.Lock()
 	if t.ended {
 		t.mu.Unlock()
 		return ErrEnded
 	}
-	own, says := t.own.phase, t.says
-	entry := t.entryLocked(o.Result, o.Status)
-	if t.remote {
-		entry.Outcome = Pending // written only if the side that began it could not
-	}
-	t.late.Store(false)
-	t.freezeLocked()
-	t.ended = o.Result != Pending
-	if t.own.phase = ownKept; own != ownKept {
+	// An entry with a change says success, one that is written now says the
+	// result: the outcome is written where that is not all there is to say.
+	record := t.own.phase != ownKept || t.remote
+	finish := o.Result != Pending &&
+		(o.Result != Success || t.says == Pending || t.remote || t.action.Moment == Ahead)
+	var entry Entry
+	if record {
+		entry = t.entryLocked(o.Result, o.Status)
+		if t.remote {
+			entry.Outcome = Pending // written only if the side that began it could not
+		}
 		t.says = entry.Outcome
 	}
+	t.freezeLocked()
+	t.late.Store(false)
+	t.own.phase = ownKept
+	t.ended = o.Result != Pending
 	t.mu.Unlock()
 
-	if own != ownKept || t.remote {
+	if !record && !finish {
+		return nil
+	}
+	ctx, cancel := t.detached()
+	defer cancel()
+	if record {
 		if err := t.recorder.Record(ctx, entry); err != nil {
 			return fmt.Errorf("trail: recording the action at its end: %w", err)
 		}
 	}
-	// An entry with a change says success, one that was written just now says
-	// the result: the outcome is written where that is not all there is to say.
-	if o.Result == Pending || o.Result == Success && says != Pending && !t.remote && t.action.Moment != Ahead {
+	if !finish {
 		return nil
 	}
+	now := time.Now()
+	o.TraceID, o.FinishedAt, o.Duration = t.id, now, now.Sub(t.started)
+	o.Error = MaskText(Printable(o.Error, maxError))
 	if err := t.recorder.Finish(ctx, o); err != nil {
 		return fmt.Errorf("trail: recording the outcome of the action: %w", err)
 	}

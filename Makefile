@@ -1,0 +1,55 @@
+# Everything that is checked of this repository. Nothing has to be prepared but
+# Go: what else is needed is installed with apt-get where that is possible.
+
+.DEFAULT_GOAL := test
+.PHONY: test vet lint fmt tidy-check compiler browser
+
+GOLANGCI_LINT := golangci-lint@v2.15.0
+TEST_TIMEOUT ?= 10m
+TEST_FLAGS ?=
+PACKAGES ?= ./...
+
+# The measurements are a module of their own, once they are there.
+MODULES := . $(patsubst %/go.mod,%,$(wildcard */go.mod))
+each-module = @set -e; for module in $(MODULES); do (cd "$$module" && $(1)); done
+
+# All tests, with the race detector, on SQLite and on a PostgreSQL server that
+# is started for them, or on the one whose URL is in AUDIT_TEST_POSTGRES.
+test: compiler browser
+	CGO_ENABLED=1 go run ./internal/withpostgres \
+		go test -race -shuffle=on -timeout=$(TEST_TIMEOUT) $(TEST_FLAGS) $(PACKAGES)
+
+vet:
+	$(call each-module,go vet ./...)
+
+# The linters of .golangci.yml, and whether the formatters have anything to do.
+lint: bin/$(GOLANGCI_LINT)
+	$(call each-module,"$(CURDIR)/$<" run ./...)
+
+fmt: bin/$(GOLANGCI_LINT)
+	$(call each-module,"$(CURDIR)/$<" fmt ./...)
+
+# Whether go.mod and go.sum say what the code needs, and users get what was
+# tested.
+tidy-check:
+	$(call each-module,go mod tidy -diff)
+	@! grep -n '^replace' go.mod || { echo 'go.mod must not replace a module: users would not get what was tested' >&2; exit 1; }
+
+# The linter is built once per version, with this machine's Go.
+bin/$(GOLANGCI_LINT):
+	GOBIN="$(CURDIR)/bin" GOFLAGS= go install github.com/golangci/golangci-lint/v2/cmd/$(GOLANGCI_LINT)
+	mv bin/golangci-lint "$@"
+
+apt = { as=; [ "$$(id -u)" = 0 ] || as='sudo -n'; \
+	$$as apt-get -qq update && \
+	$$as env DEBIAN_FRONTEND=noninteractive apt-get -qq install -y --no-install-recommends $(1); } </dev/null >&2
+
+# The race detector is in C.
+compiler:
+	@set -- $$(go env CC); command -v "$$1" >/dev/null || $(call apt,gcc libc6-dev)
+
+# The pages are tested in a browser. Where none can be installed, that test says
+# what it misses.
+browser:
+	@{ command -v chromium || command -v chromium-browser || command -v google-chrome || \
+		! command -v apt-get; } >/dev/null || $(call apt,chromium) || :

@@ -1,0 +1,103 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/http"
+	"runtime/debug"
+	"strings"
+	"time"
+
+	"github.com/gin-gonic/gin"
+	"go.uber.org/zap"
+
+	"github.com/infrakitchen/audit/zapfield"
+)
+
+// problem is an error that the caller can do something about, with the status
+// that says so.
+type problem struct {
+	status int
+	text   string
+}
+
+func (p *problem) Error() string { return p.text }
+
+func invalid(format string, args ...any) error {
+	return &problem{http.StatusBadRequest, fmt.Sprintf(format, args...)}
+}
+
+func missing(format string, args ...any) error {
+	return &problem{http.StatusNotFound, fmt.Sprintf(format, args...)}
+}
+
+func conflict(format string, args ...any) error {
+	return &problem{http.StatusConflict, fmt.Sprintf(format, args...)}
+}
+
+// reply makes a gin handler of a function that returns what to answer.
+func (a *app) reply(f func(*gin.Context) (status int, body any, err error)) gin.HandlerFunc {
+	return func(c *gin.Context) {
+		status, body, err := f(c)
+		if err != nil {
+			a.fail(c, err)
+			return
+		}
+		c.JSON(status, body)
+	}
+}
+
+// fail answers with an error. Gin keeps it for the middleware, which records
+// it as the reason why the action came to nothing.
+func (a *app) fail(c *gin.Context, err error) {
+	_ = c.Error(err)
+	var p *problem
+	switch {
+	case errors.As(err, &p):
+	case violates(err, "23503", 787): // a foreign key
+		p = &problem{http.StatusConflict, "other rows refer to it"}
+	case violates(err, "22", 0): // a value that PostgreSQL cannot keep, as a NUL in a text
+		p = &problem{http.StatusBadRequest, "the database cannot keep such a value"}
+	default:
+		a.log.Error("request failed", zapfield.Context(c.Request.Context()), zap.Error(err))
+		p = &problem{http.StatusInternalServerError, "internal error"}
+	}
+	c.AbortWithStatusJSON(p.status, gin.H{"error": p.text})
+}
+
+// violates reports whether a database refused a statement for this reason: what
+// PostgreSQL's SQLSTATE begins with, or SQLite's extended result code.
+func violates(err error, sqlState string, sqliteCode int) bool {
+	var postgres interface{ SQLState() string }
+	if errors.As(err, &postgres) {
+		return strings.HasPrefix(postgres.SQLState(), sqlState)
+	}
+	var sqlite interface{ Code() int }
+	return errors.As(err, &sqlite) && sqlite.Code() == sqliteCode
+}
+
+// panicked answers where a handler panicked.
+func (a *app) panicked(c *gin.Context, v any) {
+	a.log.Error("panic", zapfield.Context(c.Request.Context()), zap.ByteString("stack", debug.Stack()))
+	a.fail(c, fmt.Errorf("panic: %v", v))
+}
+
+// notRecorded is told of actions that could not be recorded, which are not done.
+func (a *app) notRecorded(ctx context.Context, err error) {
+	a.log.Error("not recorded", zapfield.Context(ctx), zap.Error(err))
+}
+
+// logRequest writes a line for each request that may have changed something.
+func (a *app) logRequest(c *gin.Context) {
+	began := time.Now()
+	c.Next()
+	if c.Request.Method == http.MethodGet || c.Request.Method == http.MethodHead {
+		return
+	}
+	a.log.Info(c.Request.Method+" "+c.Request.URL.EscapedPath(),
+		zapfield.Context(c.Request.Context()),
+		zap.String("user", c.GetString(gin.AuthUserKey)),
+		zap.Int("status", c.Writer.Status()),
+		zap.Duration("took", time.Since(began)))
+}

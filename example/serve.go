@@ -1,0 +1,106 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"time"
+
+	"go.uber.org/zap"
+)
+
+const (
+	tourPace    = 200 * time.Millisecond // how long jobs take while the tour is played
+	stopTimeout = 10 * time.Second       // how long each part of the end may take
+)
+
+// serve runs the service until ctx is done, and stops it in order: nobody is
+// let in any more, requests are answered, jobs end their traces, the database
+// is closed. It calls ready once there is something to be seen.
+func serve(ctx context.Context, cfg config, out io.Writer, ready func(greeting)) (err error) {
+	listener, err := (&net.ListenConfig{}).Listen(ctx, "tcp", cfg.addr)
+	if err != nil {
+		return err
+	}
+	base := "http://" + reachable(listener.Addr())
+	a, err := newApp(ctx, cfg, out)
+	if err != nil {
+		_ = listener.Close()
+		return err
+	}
+	if err := a.recoverRows(ctx); err != nil {
+		_ = listener.Close()
+		return errors.Join(err, a.stop(ctx, nil))
+	}
+
+	server := &http.Server{
+		Handler:           a.http,
+		ReadHeaderTimeout: 5 * time.Second,
+		ReadTimeout:       10 * time.Second,
+		WriteTimeout:      30 * time.Second,
+		IdleTimeout:       time.Minute,
+		ErrorLog:          zap.NewStdLog(a.log.Named("http")),
+	}
+	ended := make(chan error, 1)
+	go func() { ended <- server.Serve(listener) }()
+
+	if a.fresh && !cfg.empty {
+		say(out, "the database is new: playing a tour at %s\n", base)
+		a.playTour(ctx, out, base)
+	}
+	if ctx.Err() == nil {
+		if g, err := a.greet(ctx, base); err != nil {
+			a.log.Error("greeting", zap.Error(err))
+		} else {
+			ready(g)
+		}
+	}
+
+	select {
+	case err = <-ended: // of its own accord: it cannot go on
+	case <-ctx.Done():
+		say(out, "stopping\n")
+	}
+	return errors.Join(err, a.stop(ctx, server))
+}
+
+// stop ends the server, if there is one, and then the app, however ctx is.
+func (a *app) stop(ctx context.Context, server *http.Server) error {
+	ctx = context.WithoutCancel(ctx)
+	var err error
+	if server != nil {
+		grace, cancel := context.WithTimeout(ctx, stopTimeout)
+		defer cancel()
+		if err = server.Shutdown(grace); err != nil {
+			err = errors.Join(fmt.Errorf("waiting for requests to end: %w", err), server.Close())
+		}
+	}
+	grace, cancel := context.WithTimeout(ctx, stopTimeout)
+	defer cancel()
+	return errors.Join(err, a.close(grace))
+}
+
+// playTour plays the tour, quickly, and says in one line how it went. A tour
+// that does not come to its end is no reason not to serve.
+func (a *app) playTour(ctx context.Context, out io.Writer, base string) {
+	pace := a.jobs.pace.Swap(int64(tourPace))
+	defer a.jobs.pace.Store(pace)
+	began := time.Now()
+	requests, err := tour(ctx, base)
+	if err != nil {
+		say(out, "tour: stopped after %d requests: %v\n", requests, err)
+		return
+	}
+	say(out, "tour: %d requests in %.1f s left a trail to look at\n", requests, time.Since(began).Seconds())
+}
+
+// reachable returns where a browser on this machine finds the address.
+func reachable(addr net.Addr) string {
+	if tcp, ok := addr.(*net.TCPAddr); ok && tcp.IP.IsUnspecified() {
+		return fmt.Sprintf("127.0.0.1:%d", tcp.Port)
+	}
+	return addr.String()
+}

@@ -1,0 +1,100 @@
+package store
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"strings"
+	"unicode/utf8"
+
+	"github.com/google/uuid"
+
+	"github.com/infrakitchen/audit/trail"
+)
+
+// check tells what keeps an entry from being written, by the field's name.
+func check(e *trail.Entry) error {
+	if e.ID == uuid.Nil {
+		return errors.New("the ID is missing")
+	}
+	if e.TraceID == uuid.Nil {
+		return errors.New("the TraceID is missing")
+	}
+	if created(e).IsZero() {
+		return errors.New("the CreatedAt is missing, and the ID is not of version 7")
+	}
+	if e.Event == "" {
+		return errors.New("the Event is missing")
+	}
+	if err := checkResult(e.Outcome); err != nil {
+		return err
+	}
+	for _, f := range []struct{ name, text string }{
+		{"Tenant", e.Tenant}, {"Actor.ID", e.Actor.ID}, {"Actor.Name", e.Actor.Name},
+		{"Actor.Kind", string(e.Actor.Kind)}, {"Actor.OnBehalfOf", e.Actor.OnBehalfOf},
+		{"Event", string(e.Event)}, {"Operation", string(e.Operation)}, {"Model", e.Model},
+		{"EntityID", e.EntityID}, {"EntityName", e.EntityName},
+	} {
+		if err := checkText(f.name, f.text); err != nil {
+			return err
+		}
+	}
+	for _, f := range []struct {
+		name string
+		raw  json.RawMessage
+	}{{"Before", e.Before}, {"After", e.After}, {"Context", e.Context}} {
+		if err := checkObject(f.name, f.raw); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func checkOutcome(o trail.Outcome) error {
+	if o.TraceID == uuid.Nil {
+		return errors.New("the TraceID is missing")
+	}
+	if o.FinishedAt.IsZero() {
+		return errors.New("the FinishedAt is missing")
+	}
+	if o.Result == trail.Pending {
+		return errors.New("the Result is pending, which is no end")
+	}
+	if err := checkResult(o.Result); err != nil {
+		return err
+	}
+	return checkText("Error", o.Error)
+}
+
+func checkResult(r trail.Result) error {
+	switch r {
+	case trail.Success, trail.Failure, trail.Denied, trail.Pending:
+		return nil
+	case "":
+		return errors.New("the Outcome is missing")
+	default:
+		return fmt.Errorf("the Outcome %q is unknown", r)
+	}
+}
+
+// checkText refuses what PostgreSQL cannot keep as text, on every engine.
+func checkText(name, s string) error {
+	if strings.IndexByte(s, 0) >= 0 {
+		return fmt.Errorf("the %s holds a NUL character", name)
+	}
+	if !utf8.ValidString(s) {
+		return fmt.Errorf("the %s is not valid UTF-8", name)
+	}
+	return nil
+}
+
+func checkObject(name string, raw json.RawMessage) error {
+	if raw == nil {
+		return nil
+	}
+	if text := bytes.TrimLeft(raw, " \t\r\n"); len(text) == 0 || text[0] != '{' || !json.Valid(raw) {
+		return fmt.Errorf("the %s is not a JSON object", name)
+	}
+	return nil
+}

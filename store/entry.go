@@ -1,0 +1,134 @@
+package store
+
+import (
+	"database/sql"
+	"encoding/json"
+	"fmt"
+	"time"
+
+	"github.com/google/uuid"
+	"gorm.io/gorm"
+
+	"github.com/infrakitchen/audit/trail"
+)
+
+// Entry is an entry as it is read, with how its action ended.
+type Entry struct {
+	trail.Entry
+	// Result is how the action of the entry ended: what Finished says if it is
+	// there, else what the entry says.
+	Result trail.Result
+	// Finished is the outcome that was written when the action ended, or nil.
+	Finished *trail.Outcome
+}
+
+// selectEntries goes ahead of a table or query l of entries, joinOutcomes
+// behind it.
+const selectEntries = `SELECT l.id, l.trace_id, l.created_at, l.seq, l.tenant_id, l.user_id, l.user_name, l.user_kind,
+  l.on_behalf_of, l.event, l.operation, l.model, l.entity_id, l.entity_name, l."before", l."after", l.outcome, l.context,
+  o.finished_at, o.outcome, o.status, o.error, o.duration_ms
+FROM `
+
+// joinOutcomes looks an outcome up for each entry. PostgreSQL would hash a
+// whole table for it if it were a plain join.
+func joinOutcomes(dialect string) string {
+	if dialect == postgres {
+		return ` LEFT JOIN LATERAL (SELECT * FROM audit_outcomes WHERE trace_id = l.trace_id LIMIT 1) o ON true`
+	}
+	return ` LEFT JOIN audit_outcomes o ON o.trace_id = l.trace_id`
+}
+
+func scanEntry(rows *sql.Rows) (Entry, error) {
+	var e Entry
+	var tenant, onBehalfOf, operation, name, before, after, details sql.NullString
+	var created instant
+	var o outcome
+	err := rows.Scan(&e.ID, &e.TraceID, &created, &e.Seq, &tenant, &e.Actor.ID, &e.Actor.Name, &e.Actor.Kind,
+		&onBehalfOf, &e.Event, &operation, &e.Model, &e.EntityID, &name, &before, &after, &e.Entry.Outcome, &details,
+		&o.finished, &o.result, &o.status, &o.text, &o.milliseconds)
+	if err != nil {
+		return e, err
+	}
+	e.CreatedAt = created.Time
+	e.Tenant, e.Actor.OnBehalfOf, e.Operation = tenant.String, onBehalfOf.String, trail.Operation(operation.String)
+	e.EntityName = name.String
+	e.Before, e.After, e.Context = raw(before), raw(after), raw(details)
+	e.Finished = o.of(e.TraceID)
+	e.Result = e.Entry.Outcome
+	if e.Finished != nil {
+		e.Result = e.Finished.Result
+	}
+	return e, nil
+}
+
+// outcome is a row of audit_outcomes that may be missing.
+type outcome struct {
+	finished     instant
+	result, text sql.NullString
+	status       sql.NullInt64
+	milliseconds sql.NullInt64
+}
+
+func (o outcome) of(trace uuid.UUID) *trail.Outcome {
+	if !o.result.Valid {
+		return nil
+	}
+	return &trail.Outcome{
+		TraceID: trace, FinishedAt: o.finished.Time, Result: trail.Result(o.result.String),
+		Status: int(o.status.Int64), Error: o.text.String,
+		Duration: time.Duration(o.milliseconds.Int64) * time.Millisecond,
+	}
+}
+
+// instant is a time in UTC, also from a driver that gives text for it; the
+// zero time for null.
+type instant struct{ time.Time }
+
+var _ sql.Scanner = (*instant)(nil)
+
+// Scan implements [sql.Scanner].
+func (i *instant) Scan(value any) (err error) {
+	switch v := value.(type) {
+	case nil:
+		i.Time = time.Time{}
+	case time.Time:
+		i.Time = v.UTC()
+	case string:
+		i.Time, err = time.Parse(time.RFC3339Nano, v)
+	case []byte:
+		i.Time, err = time.Parse(time.RFC3339Nano, string(v))
+	default:
+		err = fmt.Errorf("a time is expected, not %T", value)
+	}
+	return err
+}
+
+// raw returns JSON as it was stored.
+func raw(s sql.NullString) json.RawMessage {
+	if !s.Valid {
+		return nil
+	}
+	return json.RawMessage(s.String)
+}
+
+// list runs a query and returns what scan makes of its rows.
+func list[T any](db *gorm.DB, scan func(*sql.Rows) (T, error), text string, args ...any) (_ []T, err error) {
+	rows, err := db.Raw(text, args...).Rows()
+	if err != nil {
+		return nil, err
+	}
+	defer func() {
+		if e := rows.Close(); err == nil {
+			err = e
+		}
+	}()
+	var found []T
+	for rows.Next() {
+		v, err := scan(rows)
+		if err != nil {
+			return nil, err
+		}
+		found = append(found, v)
+	}
+	return found, rows.Err()
+}

@@ -1,0 +1,51 @@
+package store
+
+import (
+	"errors"
+	"fmt"
+	"strings"
+)
+
+var (
+	// ErrNotMigrated wraps the database's error where a table, a column or a
+	// function of the trail is missing.
+	ErrNotMigrated = errors.New("the tables of the trail are missing or of an older version: run store.Migrate")
+	// ErrNotFound is returned where there is no entry or trace with an id.
+	ErrNotFound = errors.New("store: not found")
+	// ErrInvalid is wrapped by the error for an entry or an outcome that cannot
+	// be kept as it is. Nothing has been written then.
+	ErrInvalid = errors.New("store: invalid")
+	// ErrQuery is wrapped by the error for a query that asks for what cannot
+	// be: an unknown sort, a limit out of range, a cursor of another query.
+	ErrQuery = errors.New("store: invalid query")
+)
+
+// missing are the SQLSTATEs of PostgreSQL for what is not there.
+var missing = map[string]bool{
+	"42P01": true, // undefined_table
+	"42703": true, // undefined_column
+	"42883": true, // undefined_function
+	"3F000": true, // invalid_schema_name
+}
+
+// explain wraps an error of the database once, with what was being done, and
+// with [ErrNotMigrated] where that is the cause.
+func explain(doing string, err error) error {
+	if err == nil {
+		return nil
+	}
+	if notMigrated(err) {
+		return fmt.Errorf("store: %s: %w: %w", doing, ErrNotMigrated, err)
+	}
+	return fmt.Errorf("store: %s: %w", doing, err)
+}
+
+func notMigrated(err error) bool {
+	var state interface{ SQLState() string }
+	if errors.As(err, &state) {
+		return missing[state.SQLState()]
+	}
+	text := err.Error() // SQLite has one code for all that is wrong with a statement
+	return strings.Contains(text, "no such table: ") || strings.Contains(text, "no such column: ") ||
+		strings.Contains(text, "has no column named ")
+}

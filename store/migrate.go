@@ -1,0 +1,121 @@
+package store
+
+import (
+	"context"
+	"database/sql"
+	"embed"
+	"errors"
+	"fmt"
+	"io/fs"
+	"strings"
+	"time"
+
+	"github.com/pressly/goose/v3"
+	"github.com/pressly/goose/v3/lock"
+	"gorm.io/gorm"
+)
+
+//go:embed migrations
+var migrations embed.FS
+
+// versions is the table that says which migrations a database has had.
+const versions = "audit_migrations"
+
+// monthsAhead is how many partitions are made ahead of time.
+const monthsAhead = 3
+
+// Migrate makes the tables of the trail in db, or brings them up to date, and
+// on PostgreSQL makes the partitions of this month and the three that follow.
+// What is there already stays. On PostgreSQL the tables are made in the first
+// schema of the connection's search path, by the role that shall own them.
+//
+// It may be called at every start, by any number of processes at once, and
+// makes do with a pool of one connection. It does not audit what it does, and
+// runs outside of any transaction that db is in. A dialect other than postgres
+// and sqlite is refused.
+func Migrate(ctx context.Context, db *gorm.DB) error {
+	root, err := session(db)
+	if err != nil {
+		return fmt.Errorf("store: Migrate: %w", err)
+	}
+	conn, err := root.DB()
+	if err != nil {
+		return fmt.Errorf("store: Migrate: %w", err)
+	}
+	if root.Name() == sqlite {
+		err = migrateSQLite(ctx, conn)
+	} else {
+		err = migratePostgres(ctx, conn)
+	}
+	if err != nil {
+		return fmt.Errorf("store: migrating: %w", err)
+	}
+	return makePartitions(ctx, root.Name(), conn)
+}
+
+func migratePostgres(ctx context.Context, conn *sql.DB) error {
+	p, err := provider(goose.DialectPostgres, conn, goose.WithSessionLocker(advisoryLock{}))
+	if err != nil {
+		return err
+	}
+	_, err = p.Up(ctx)
+	return err
+}
+
+// advisoryLock lets one migration at a time into a database.
+type advisoryLock struct{}
+
+var _ lock.SessionLocker = advisoryLock{}
+
+// lockID is "audit" in ASCII.
+const lockID = 0x6175646974
+
+func (advisoryLock) SessionLock(ctx context.Context, conn *sql.Conn) error {
+	_, err := conn.ExecContext(ctx, "SELECT pg_advisory_lock($1)", lockID)
+	return err
+}
+
+func (advisoryLock) SessionUnlock(ctx context.Context, conn *sql.Conn) error {
+	_, err := conn.ExecContext(ctx, "SELECT pg_advisory_unlock($1)", lockID)
+	return err
+}
+
+// migrateSQLite needs no lock: a migration is one transaction whose statements
+// fail where another process was faster, and is then found to be done. That
+// holds as long as migrations make things without IF NOT EXISTS.
+func migrateSQLite(ctx context.Context, conn *sql.DB) error {
+	const attempts, pause = 20, 50 * time.Millisecond
+	for attempt := 1; ; attempt++ {
+		p, err := provider(goose.DialectSQLite3, conn)
+		if err != nil {
+			return err
+		}
+		if _, err = p.Up(ctx); err == nil || attempt == attempts || !contended(err) {
+			return err
+		}
+		select {
+		case <-ctx.Done():
+			return errors.Join(err, ctx.Err())
+		case <-time.After(pause):
+		}
+	}
+}
+
+func contended(err error) bool {
+	text := err.Error()
+	return strings.Contains(text, "SQLITE_BUSY") || strings.Contains(text, "database is locked") ||
+		strings.Contains(text, "database table is locked") || strings.Contains(text, "already exists")
+}
+
+func provider(dialect goose.Dialect, conn *sql.DB, opts ...goose.ProviderOption) (*goose.Provider, error) {
+	folder := "migrations/" + postgres
+	if dialect == goose.DialectSQLite3 {
+		folder = "migrations/" + sqlite
+	}
+	files, err := fs.Sub(migrations, folder)
+	if err != nil {
+		return nil, err
+	}
+	return goose.NewProvider(dialect, conn, files, append(opts,
+		goose.WithTableName(versions), goose.WithDisableGlobalRegistry(true))...)
+}

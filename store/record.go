@@ -1,0 +1,69 @@
+package store
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"gorm.io/gorm"
+
+	"github.com/infrakitchen/audit/trail"
+)
+
+// Record implements [trail.Recorder]: it keeps entries, all or none, outside
+// of any transaction of the caller, and passes over an entry whose ID is kept
+// already. A single entry takes one round trip.
+//
+// An entry needs an ID, a TraceID, an event and an outcome; a CreatedAt that
+// is zero is the instant in the ID. Times are cut to microseconds. Images and
+// context must be JSON objects. Otherwise nothing is written and the error
+// wraps [ErrInvalid] and names the entry's field.
+func (s *Store) Record(ctx context.Context, entries ...trail.Entry) error {
+	for i := range entries {
+		if err := check(&entries[i]); err != nil {
+			return fmt.Errorf("%w entry %s: %w", ErrInvalid, entries[i].ID, err)
+		}
+	}
+	if len(entries) == 0 {
+		return nil
+	}
+	db, dialect := s.write(ctx), s.db.Name()
+	if batch(dialect, len(entries)) == len(entries) {
+		return explain("recording entries", record(db, dialect, entries))
+	}
+	return explain("recording entries", db.Transaction(func(tx *gorm.DB) error {
+		for len(entries) > 0 {
+			n := batch(dialect, len(entries))
+			if err := record(tx, dialect, entries[:n]); err != nil {
+				return err
+			}
+			entries = entries[n:]
+		}
+		return nil
+	}))
+}
+
+func record(db *gorm.DB, dialect string, entries []trail.Entry) error {
+	return db.Exec(statement(dialect, len(entries), true), arguments(dialect, entries)...).Error
+}
+
+// Finish implements [trail.Recorder]: it keeps the outcome of an action,
+// outside of any transaction of the caller, unless there is one already.
+//
+// An outcome needs a TraceID, a FinishedAt and a result other than
+// [trail.Pending]; otherwise the error wraps [ErrInvalid]. Its duration is
+// kept in whole milliseconds.
+func (s *Store) Finish(ctx context.Context, o trail.Outcome) error {
+	if err := checkOutcome(o); err != nil {
+		return fmt.Errorf("%w outcome of %s: %w", ErrInvalid, o.TraceID, err)
+	}
+	var status any
+	if o.Status != 0 {
+		status = o.Status
+	}
+	return explain("recording an outcome", s.write(ctx).Exec(
+		`INSERT INTO audit_outcomes (trace_id, finished_at, outcome, status, error, duration_ms)
+VALUES (?, ?, ?, ?, ?, ?) ON CONFLICT (trace_id) DO NOTHING`,
+		o.TraceID.String(), stamp(o.FinishedAt), string(o.Result), status, null(o.Error),
+		o.Duration.Round(time.Millisecond).Milliseconds()).Error)
+}

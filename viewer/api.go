@@ -1,0 +1,207 @@
+package viewer
+
+import (
+	"bytes"
+	"encoding/json"
+	"net/http"
+	"time"
+
+	"github.com/google/uuid"
+
+	"github.com/infrakitchen/audit/store"
+	"github.com/infrakitchen/audit/trail"
+)
+
+// The JSON has the names of the tables' columns, null for what is empty there,
+// and every value as it is stored.
+type (
+	entriesJSON struct {
+		Entries  []entryJSON `json:"entries"`
+		Next     *string     `json:"next"`
+		Previous *string     `json:"previous"`
+	}
+
+	entryJSON struct {
+		ID         uuid.UUID       `json:"id"`
+		TraceID    uuid.UUID       `json:"trace_id"`
+		CreatedAt  string          `json:"created_at"`
+		Seq        int64           `json:"seq"`
+		TenantID   *string         `json:"tenant_id"`
+		UserID     string          `json:"user_id"`
+		UserName   string          `json:"user_name"`
+		UserKind   trail.ActorKind `json:"user_kind"`
+		OnBehalfOf *string         `json:"on_behalf_of"`
+		Event      trail.Event     `json:"event"`
+		Operation  *string         `json:"operation"`
+		Model      string          `json:"model"`
+		EntityID   string          `json:"entity_id"`
+		EntityName *string         `json:"entity_name"`
+		Before     json.RawMessage `json:"before"`
+		After      json.RawMessage `json:"after"`
+		// Outcome is how the action ended by now, not what the entry said.
+		Outcome  trail.Result    `json:"outcome"`
+		Context  json.RawMessage `json:"context"`
+		Finished *outcomeJSON    `json:"finished"`
+	}
+
+	outcomeJSON struct {
+		FinishedAt string       `json:"finished_at"`
+		Outcome    trail.Result `json:"outcome"`
+		Status     *int         `json:"status"`
+		Error      *string      `json:"error"`
+		DurationMS int64        `json:"duration_ms"`
+	}
+
+	traceJSON struct {
+		TraceID  uuid.UUID    `json:"trace_id"`
+		Outcome  trail.Result `json:"outcome"`
+		Finished *outcomeJSON `json:"finished"`
+		Entries  []entryJSON  `json:"entries"`
+		// More says that the trace has more entries than these; /api/entries
+		// has them all.
+		More  bool       `json:"more"`
+		Lines []lineJSON `json:"lines"`
+		// MoreLines says that the trace has more lines than these.
+		MoreLines bool `json:"more_lines"`
+	}
+
+	lineJSON struct {
+		ID        uuid.UUID       `json:"id"`
+		CreatedAt string          `json:"created_at"`
+		Level     string          `json:"level"`
+		Logger    *string         `json:"logger"`
+		Message   string          `json:"message"`
+		Fields    json.RawMessage `json:"fields"`
+		Caller    *string         `json:"caller"`
+		Seq       int64           `json:"seq"`
+		ExpireAt  *string         `json:"expire_at"`
+	}
+
+	eventsJSON struct {
+		Events []trail.Event `json:"events"`
+	}
+)
+
+func (q *request) apiEntries() error {
+	query, err := parseQuery(q.URL.Query(), q.handler.options)
+	if err != nil {
+		return err
+	}
+	found, err := q.entries(query)
+	if err != nil {
+		return err
+	}
+	q.json(http.StatusOK, entriesJSON{
+		Entries: encodeEntries(found.Entries), Next: optional(found.Next), Previous: optional(found.Previous),
+	})
+	return nil
+}
+
+func (q *request) apiTrace(id string) error {
+	traceID, err := parseID(id)
+	if err != nil {
+		return err
+	}
+	f, err := q.read(traceID)
+	if err != nil {
+		return err
+	}
+	out := traceJSON{
+		TraceID: f.ID, Outcome: trail.Pending, Finished: encodeOutcome(f.Outcome),
+		Entries: encodeEntries(f.Entries), More: f.More,
+		Lines: make([]lineJSON, len(f.lines)), MoreLines: f.cut,
+	}
+	if f.Action != nil {
+		out.Outcome = f.Action.Result
+	}
+	for i, l := range f.lines {
+		out.Lines[i] = lineJSON{
+			ID: l.ID, CreatedAt: isoTime(l.CreatedAt), Level: l.Level, Logger: optional(l.Logger),
+			Message: l.Message, Fields: exact(l.Fields), Caller: optional(l.Caller), Seq: l.Seq,
+		}
+		if l.ExpireAt != nil {
+			out.Lines[i].ExpireAt = optional(isoTime(*l.ExpireAt))
+		}
+	}
+	q.json(http.StatusOK, out)
+	return nil
+}
+
+func (q *request) apiEvents() error {
+	events, err := q.handler.store.Events(q.Context())
+	if err != nil {
+		return err
+	}
+	if events == nil {
+		events = []trail.Event{}
+	}
+	q.json(http.StatusOK, eventsJSON{events})
+	return nil
+}
+
+func encodeEntries(entries []store.Entry) []entryJSON {
+	out := make([]entryJSON, len(entries))
+	for i, e := range entries {
+		out[i] = entryJSON{
+			ID: e.ID, TraceID: e.TraceID, CreatedAt: isoTime(e.CreatedAt), Seq: e.Seq, TenantID: optional(e.Tenant),
+			UserID: e.Actor.ID, UserName: e.Actor.Name, UserKind: e.Actor.Kind, OnBehalfOf: optional(e.Actor.OnBehalfOf),
+			Event: e.Event, Operation: optional(string(e.Operation)),
+			Model: e.Model, EntityID: e.EntityID, EntityName: optional(e.EntityName),
+			Before: exact(e.Before), After: exact(e.After),
+			Outcome: e.Result, Context: exact(e.Context), Finished: encodeOutcome(e.Finished),
+		}
+	}
+	return out
+}
+
+func encodeOutcome(o *trail.Outcome) *outcomeJSON {
+	if o == nil {
+		return nil
+	}
+	out := &outcomeJSON{
+		FinishedAt: isoTime(o.FinishedAt), Outcome: o.Result, Error: optional(o.Error),
+		DurationMS: int64(o.Duration / time.Millisecond),
+	}
+	if o.Status != 0 {
+		out.Status = &o.Status
+	}
+	return out
+}
+
+// optional is null where there is none.
+func optional(s string) *string {
+	if s == "" {
+		return nil
+	}
+	return &s
+}
+
+// exact passes JSON on as it is. What is none, and was therefore not written by
+// this library, becomes a string, so that the answer stays readable.
+func exact(raw json.RawMessage) json.RawMessage {
+	if len(raw) == 0 {
+		return nil
+	}
+	if json.Valid(raw) {
+		return raw
+	}
+	b, err := json.Marshal(string(raw))
+	if err != nil { // a string: cannot be
+		return nil
+	}
+	return b
+}
+
+// json answers with JSON.
+func (q *request) json(status int, answer any) {
+	var body bytes.Buffer
+	e := json.NewEncoder(&body)
+	e.SetEscapeHTML(false)
+	if err := e.Encode(answer); err != nil {
+		q.handler.options.OnError(q.Request, err)
+		status = http.StatusInternalServerError
+		body.Reset()
+		body.WriteString(`{"error":"The answer could not be written."}` + "\n")
+	}
+	q.send(status, "application/json", &body)
+}

@@ -1,0 +1,93 @@
+package viewer
+
+import (
+	"bytes"
+	"crypto/sha256"
+	"embed"
+	"encoding/hex"
+	"fmt"
+	"html/template"
+	"path"
+)
+
+//go:embed templates/*.html static/*
+var files embed.FS
+
+var templates = template.Must(template.ParseFS(files, "templates/*.html"))
+
+// asset is a file that pages refer to.
+type asset struct {
+	kind    string
+	content []byte
+}
+
+// assets are all of them by name, version is the same for the same content.
+var assets, version = readAssets(map[string]string{
+	"style.css": "text/css; charset=utf-8",
+	"icon.svg":  "image/svg+xml",
+})
+
+func readAssets(kinds map[string]string) (map[string]asset, string) {
+	all := map[string]asset{}
+	sum := sha256.New()
+	entries, err := files.ReadDir("static")
+	if err != nil {
+		panic(err) // the folder is embedded
+	}
+	for _, e := range entries { // in the order of their names
+		content, err := files.ReadFile(path.Join("static", e.Name()))
+		if err != nil || kinds[e.Name()] == "" {
+			panic(fmt.Sprintf("viewer: static/%s: %v", e.Name(), err))
+		}
+		sum.Write(content)
+		all[e.Name()] = asset{kinds[e.Name()], content}
+	}
+	return all, hex.EncodeToString(sum.Sum(nil))[:12]
+}
+
+// asset answers with a file. Pages ask for it by its version, so that one with
+// the right version can be kept.
+func (q *request) asset(name string) error {
+	a, ok := assets[name]
+	if !ok {
+		return errNoPage
+	}
+	if q.URL.Query().Get("v") == version {
+		q.w.Header().Set("Cache-Control", "private, max-age=31536000, immutable")
+	}
+	q.send(200, a.kind, bytes.NewBuffer(a.content))
+	return nil
+}
+
+// page is what every page has.
+type page struct {
+	Title   string // of the viewer
+	Heading string // of the page
+	Root    string // the way to the mount point
+	Version string // of the assets
+	Zone    string // of times
+}
+
+func (q *request) page(heading string) page {
+	return page{
+		Title: q.handler.options.Title, Heading: heading, Root: q.root,
+		Version: version, Zone: q.handler.zone(),
+	}
+}
+
+// errorView is the page that says what went wrong.
+type errorView struct {
+	page
+	Status int
+	Text   string
+}
+
+// html answers with a page.
+func (q *request) html(status int, name string, view any) error {
+	var body bytes.Buffer
+	if err := templates.ExecuteTemplate(&body, name, view); err != nil {
+		return fmt.Errorf("viewer: %s: %w", name, err)
+	}
+	q.send(status, "text/html; charset=utf-8", &body)
+	return nil
+}

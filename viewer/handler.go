@@ -1,0 +1,204 @@
+package viewer
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"net/http"
+	"net/url"
+	"path"
+	"strconv"
+	"strings"
+
+	"github.com/google/uuid"
+
+	"github.com/infrakitchen/audit/store"
+)
+
+// handler answers all requests. It has no state of its own.
+type handler struct {
+	store   *store.Store
+	options Options
+}
+
+var _ http.Handler = (*handler)(nil)
+
+// policy lets a page have its own style sheet, images and forms, and nothing
+// else from anywhere.
+const policy = "default-src 'none'; style-src 'self'; img-src 'self'; " +
+	"form-action 'self'; frame-ancestors 'none'; base-uri 'none'"
+
+// ServeHTTP implements [http.Handler].
+func (h *handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	header := w.Header()
+	header.Set("Content-Security-Policy", policy)
+	header.Set("X-Content-Type-Options", "nosniff")
+	header.Set("X-Frame-Options", "DENY")
+	header.Set("Referrer-Policy", "no-referrer")
+	header.Set("Cross-Origin-Resource-Policy", "same-origin")
+	header.Set("Cache-Control", "no-store")
+
+	q := &request{handler: h, w: w, Request: r}
+	q.path, q.root = place(r)
+	if err := h.options.Authorize(r); err != nil {
+		q.refuse(err)
+		return
+	}
+	if r.Method != http.MethodGet && r.Method != http.MethodHead {
+		header.Set("Allow", "GET, HEAD")
+		q.fail(http.StatusMethodNotAllowed, "The audit log can be read, not written to.")
+		return
+	}
+	if err := q.route(); err != nil {
+		q.failed(err)
+	}
+}
+
+// request is a request on its way to its answer.
+type request struct {
+	*http.Request
+	handler *handler
+	w       http.ResponseWriter
+	path    string // below the mount point, without a leading slash
+	root    string // the way back there, relative: "./", "../", ...
+}
+
+// place returns where a request is below the mount point, and the way back.
+func place(r *http.Request) (below, root string) {
+	below = strings.TrimPrefix(r.URL.Path, "/")
+	depth := strings.Count(strings.TrimPrefix(r.URL.EscapedPath(), "/"), "/")
+	if depth == 0 {
+		return below, "./"
+	}
+	return below, strings.Repeat("../", depth)
+}
+
+func (q *request) route() error {
+	if q.URL.Path == "" && q.atPrefix() {
+		return nil
+	}
+	kind, id, _ := strings.Cut(q.path, "/")
+	switch {
+	case q.path == "":
+		return q.list()
+	case q.path == "find":
+		return q.find(q.URL.Query().Get("id"))
+	case kind == "entries" && id != "":
+		return q.find(id)
+	case kind == "traces" && id != "":
+		return q.trace(id)
+	case kind == "static":
+		return q.asset(id)
+	case q.path == "api/entries":
+		return q.apiEntries()
+	case q.path == "api/events":
+		return q.apiEvents()
+	case strings.HasPrefix(q.path, "api/traces/"):
+		return q.apiTrace(strings.TrimPrefix(q.path, "api/traces/"))
+	default:
+		return errNoPage
+	}
+}
+
+// atPrefix answers a request for the mount point without its slash, from where
+// relative links would lead astray: it leads to the one with a slash.
+func (q *request) atPrefix() bool {
+	asked, err := url.ParseRequestURI(q.RequestURI)
+	if err != nil || asked.Path == "" || strings.HasSuffix(asked.Path, "/") {
+		return false
+	}
+	to := "./" + path.Base(asked.EscapedPath()) + "/"
+	if asked.RawQuery != "" {
+		to += "?" + asked.RawQuery
+	}
+	q.redirect(to)
+	return true
+}
+
+// redirect leads to a relative address. (http.Redirect would make it absolute
+// by the path that is left when the prefix has been stripped.)
+func (q *request) redirect(to string) {
+	q.w.Header().Set("Location", to)
+	q.w.WriteHeader(http.StatusSeeOther)
+}
+
+// problem is an error whose text is for whoever asked.
+type problem struct {
+	status int
+	text   string
+}
+
+func (p *problem) Error() string { return p.text }
+
+func badRequest(format string, args ...any) error {
+	return &problem{http.StatusBadRequest, fmt.Sprintf(format, args...)}
+}
+
+var (
+	errNoPage  = &problem{http.StatusNotFound, "There is no such page."}
+	errNoTrace = &problem{http.StatusNotFound, "There is no entry with this id in the trail."}
+)
+
+// parseID reads an id as it stands in an address or was pasted into a form.
+func parseID(text string) (uuid.UUID, error) {
+	text = strings.TrimSpace(text)
+	id, err := uuid.Parse(text)
+	if err != nil || len(text) != 36 {
+		return uuid.Nil, badRequest("%.60q is no id: 36 characters like 01890a5d-ac96-774b-bcce-b302099a8057 are expected.", text)
+	}
+	return id, nil
+}
+
+// refuse answers a request that was not authorized.
+func (q *request) refuse(err error) {
+	if !errors.Is(err, ErrUnauthenticated) {
+		q.fail(http.StatusForbidden, "You may not see the audit log.")
+		return
+	}
+	if c := q.handler.options.Challenge; c != "" {
+		q.w.Header().Set("WWW-Authenticate", c)
+	}
+	q.fail(http.StatusUnauthorized, "Sign in to see the audit log.")
+}
+
+// failed answers with what became of the request. What the reader cannot help
+// is reported and not shown.
+func (q *request) failed(err error) {
+	var p *problem
+	switch {
+	case errors.As(err, &p):
+		q.fail(p.status, p.text)
+	case errors.Is(err, store.ErrNotFound):
+		q.fail(errNoTrace.status, errNoTrace.text)
+	case q.Context().Err() != nil:
+		// Nobody is waiting any more; the status is for logs of the server.
+		q.fail(http.StatusServiceUnavailable, "The request was cancelled.")
+	default:
+		q.handler.options.OnError(q.Request, err)
+		q.fail(http.StatusInternalServerError, "The audit log could not be read. The cause was reported to those who run it.")
+	}
+}
+
+// fail answers with an error, as JSON or as a page.
+func (q *request) fail(status int, text string) {
+	if strings.HasPrefix(q.path, "api/") {
+		q.json(status, map[string]string{"error": text})
+		return
+	}
+	view := errorView{page: q.page(http.StatusText(status)), Status: status, Text: text}
+	if err := q.html(status, "error.html", view); err != nil {
+		q.handler.options.OnError(q.Request, err)
+		http.Error(q.w, text, status)
+	}
+}
+
+// send answers with a body that is complete, so that a failure never leaves
+// half a page behind.
+func (q *request) send(status int, kind string, body *bytes.Buffer) {
+	q.w.Header().Set("Content-Type", kind)
+	q.w.Header().Set("Content-Length", strconv.Itoa(body.Len()))
+	q.w.WriteHeader(status)
+	if q.Method != http.MethodHead {
+		_, _ = body.WriteTo(q.w) // whoever asked has gone
+	}
+}

@@ -1,0 +1,114 @@
+package diff_test
+
+import (
+	"encoding/json"
+	"errors"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/infrakitchen/audit/viewer/internal/diff"
+)
+
+func TestFields(t *testing.T) {
+	value := func(kind diff.Kind, text string) *diff.Value { return &diff.Value{Kind: kind, Text: text} }
+	for _, c := range []struct {
+		name          string
+		before, after string
+		want          []diff.Field
+	}{
+		{"nothing at all", "", "", nil},
+		{"an empty image", "", "{}", nil},
+		{
+			"an insert has no before, id comes first", "", `{"a":1,"id":7}`,
+			[]diff.Field{
+				{Name: "id", After: value(diff.Number, "7")},
+				{Name: "a", After: value(diff.Number, "1")},
+			},
+		},
+		{
+			"a delete has no after", `{"b":true}`, "",
+			[]diff.Field{{Name: "b", Before: value(diff.Bool, "true")}},
+		},
+		{
+			"numbers keep every digit",
+			`{"n":9223372036854775807}`, `{"n":1234567890123456789012345678901234567890.123456789}`,
+			[]diff.Field{{
+				Name:   "n",
+				Before: value(diff.Number, "9223372036854775807"),
+				After:  value(diff.Number, "1234567890123456789012345678901234567890.123456789"),
+			}},
+		},
+		{
+			"a field that did not change is known as such", `{"n":null,"m":1}`, `{"n":null,"m":2}`,
+			[]diff.Field{
+				{Name: "m", Before: value(diff.Number, "1"), After: value(diff.Number, "2")},
+				{Name: "n", Before: value(diff.Null, "null"), After: value(diff.Null, "null"), Same: true},
+			},
+		},
+		{
+			"a string that could be taken for something else keeps its quotes",
+			`{"a":"","b":"null","c":"42","d":" x"}`, `{"a":"plain","b":"<b>","c":"{}","d":"1e"}`,
+			[]diff.Field{
+				{Name: "a", Before: value(diff.String, `""`), After: value(diff.String, "plain")},
+				{Name: "b", Before: value(diff.String, `"null"`), After: value(diff.String, "<b>")},
+				{Name: "c", Before: value(diff.String, `"42"`), After: value(diff.String, `"{}"`)},
+				{Name: "d", Before: value(diff.String, `" x"`), After: value(diff.String, "1e")},
+			},
+		},
+		{
+			"a masked value is shown as one", `{"token":"***"}`, `{"token":"***x"}`,
+			[]diff.Field{{
+				Name:   "token",
+				Before: value(diff.Masked, "***"),
+				After:  value(diff.String, "***x"),
+			}},
+		},
+		{
+			"nested values are indented, their numbers untouched", "", `{"o":{"k":[1.10,"x"]},"p":[]}`,
+			[]diff.Field{
+				{Name: "o", After: value(diff.Object, "{\n  \"k\": [\n    1.10,\n    \"x\"\n  ]\n}")},
+				{Name: "p", After: value(diff.Array, "[]")},
+			},
+		},
+		{
+			"hidden characters are spelled out, in names too", "", `{"a\u202eb":"x\u0000\u202ey\tz\n"}`,
+			[]diff.Field{{Name: `a\u202eb`, After: value(diff.String, `"x\u0000`+`\u202ey\tz\n"`)}},
+		},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			got, err := diff.Fields(json.RawMessage(c.before), json.RawMessage(c.after))
+			if err != nil {
+				t.Fatal(err)
+			}
+			if d := cmp.Diff(c.want, got); d != "" {
+				t.Errorf("-want +got:\n%s", d)
+			}
+		})
+	}
+}
+
+func TestFieldsCutsLongValues(t *testing.T) {
+	long := strings.Repeat("é", 20_000)
+	fields, err := diff.Fields(
+		json.RawMessage(`{"x":"`+long+`a"}`), json.RawMessage(`{"x":"`+long+`b"}`))
+	if err != nil {
+		t.Fatal(err)
+	}
+	f := fields[0]
+	if !f.Before.Cut || len(f.Before.Text) > 16<<10 || !strings.HasPrefix(long, f.Before.Text) {
+		t.Errorf("cut %v, %d bytes", f.Before.Cut, len(f.Before.Text))
+	}
+	if f.Same {
+		t.Error("values that differ behind the cut are taken for the same")
+	}
+}
+
+func TestFieldsRefusesWhatIsNoObject(t *testing.T) {
+	for _, image := range []string{`[1]`, `"x"`, `12`, `null`, `{"a":`, `{"a":1`, `{"a" 1}`, `nonsense`} {
+		if got, err := diff.Fields(nil, json.RawMessage(image)); !errors.Is(err, diff.ErrObject) {
+			t.Errorf("%s: fields %v, error %v", image, got, err)
+		}
+	}
+}

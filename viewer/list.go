@@ -1,0 +1,310 @@
+package viewer
+
+import (
+	"errors"
+	"net/http"
+	"net/url"
+	"slices"
+	"strconv"
+	"time"
+
+	"github.com/infrakitchen/audit/store"
+	"github.com/infrakitchen/audit/trail"
+	"github.com/infrakitchen/audit/viewer/internal/visible"
+)
+
+// listView is the page of entries.
+type listView struct {
+	page
+	Entity  string // whose activity it is, where the list is of one entity
+	Form    form
+	Filters []filter // in force
+	Clear   string   // the address without them
+	Columns []column
+	Rows    []row
+	Pager   pager
+	Sizes   []option
+}
+
+// form is the state of the filter form. Hidden holds the parameters that it
+// passes on.
+type form struct {
+	Open                        bool // the less common fields are shown, where room is short
+	Multiple                    bool // more than one event is chosen
+	Events, Outcomes            []option
+	Model, Entity, User, Tenant string
+	From, To                    string
+	ShowTenant                  bool
+	Hidden                      []filter
+}
+
+// option is one choice of several.
+type option struct {
+	Value, Label, Href string
+	Chosen             bool
+}
+
+// filter is a parameter in force, with the address of the list without it.
+type filter struct{ Name, Value, Href string }
+
+// column is a heading of the list. Sort is what aria-sort says: ascending,
+// descending, or nothing where the list is sorted by another column.
+type column struct{ Label, Href, Sort string }
+
+// row is an entry in the list.
+type row struct {
+	ID                             string
+	Own                            bool // it is an action, not a change that came with one
+	Time                           moment
+	User, UserID, UserHref         string
+	Kind                           string // of user, unless it is a person
+	Event, EventHref               string
+	Entity, EntityName, EntityHref string
+	Model, ModelHref               string
+	Outcome                        string
+	Trace                          string // the address of the entry in its trace
+}
+
+// pager leads to the neighbours of a page; an address is empty where there is
+// none.
+type pager struct{ First, Previous, Next, FirstLabel, PreviousLabel, NextLabel string }
+
+func (q *request) list() error {
+	values := q.URL.Query()
+	query, err := parseQuery(values, q.handler.options)
+	if err != nil {
+		return err
+	}
+	clean := given(values)
+	if len(clean) < len(values) {
+		// A form sends its empty fields too; the address that one shares has
+		// only what counts.
+		cursor := clean.Get(paramCursor)
+		q.redirect(with(q.root, clean, paramCursor, cursor))
+		return nil
+	}
+	found, err := q.entries(query)
+	if err != nil {
+		return err
+	}
+	events, err := q.handler.store.Events(q.Context())
+	if err != nil {
+		return err
+	}
+	view := listView{
+		page:    q.page("All actions"),
+		Form:    q.form(clean, query, events),
+		Filters: q.filters(clean, query),
+		Columns: q.columns(clean, query),
+		Pager:   q.pager(clean, query, found),
+		Sizes:   q.sizes(clean, query),
+	}
+	view.Clear = with(q.root, clean, paramEvent, "", paramModel, "", paramEntity, "", paramUser, "",
+		paramTenant, "", paramOutcome, "", paramTrace, "", paramFrom, "", paramTo, "")
+	if query.Model != "" && query.EntityID != "" {
+		view.Entity = visible.Text(query.Model + " " + query.EntityID)
+		view.Heading = "Activity of " + view.Entity
+	}
+	for _, e := range found.Entries {
+		view.Rows = append(view.Rows, q.row(e))
+	}
+	return q.html(http.StatusOK, "list.html", view)
+}
+
+// entries asks the store for a page. All but the cursor was looked at before.
+func (q *request) entries(query store.Query) (store.Page, error) {
+	found, err := q.handler.store.Entries(q.Context(), query)
+	if errors.Is(err, store.ErrQuery) && query.Cursor != "" {
+		return found, badRequest("cursor is %.60q, which belongs to no page of this list. Begin with its first page.", query.Cursor)
+	}
+	return found, err
+}
+
+// row lays out an entry. Its links begin a list with one filter, on top of
+// nothing else: "everything this user did".
+func (q *request) row(e store.Entry) row {
+	r := row{
+		ID:         e.ID.String(),
+		Own:        e.ID == e.TraceID,
+		Time:       q.handler.moment(e.CreatedAt),
+		User:       visible.Text(e.Actor.Name),
+		UserHref:   with(q.root, nil, paramUser, e.Actor.ID),
+		Event:      visible.Text(string(e.Event)),
+		EventHref:  with(q.root, nil, paramEvent, string(e.Event)),
+		Entity:     visible.Text(e.EntityID),
+		EntityName: visible.Text(e.EntityName),
+		Model:      visible.Text(e.Model),
+		ModelHref:  with(q.root, nil, paramModel, e.Model),
+		Outcome:    string(e.Result),
+		Trace:      entryAddress(q.root, e.TraceID, e.ID),
+	}
+	if e.Actor.ID != e.Actor.Name {
+		r.UserID = visible.Text(e.Actor.ID)
+	}
+	if e.Actor.Kind != trail.KindUser && string(e.Actor.Kind) != e.Actor.Name {
+		r.Kind = visible.Text(string(e.Actor.Kind))
+	}
+	if e.EntityID != "" {
+		r.EntityHref = with(q.root, nil, paramModel, e.Model, paramEntity, e.EntityID)
+	}
+	return r
+}
+
+func (q *request) form(values url.Values, query store.Query, events []trail.Event) form {
+	f := form{
+		Multiple: len(query.Events) > 1,
+		Model:    query.Model, Entity: query.EntityID, User: query.UserID, Tenant: query.Tenant,
+		From: q.input(query.From), To: q.input(query.To),
+		ShowTenant: query.Tenant != "",
+		Open:       query.Model+query.EntityID+query.UserID+query.Tenant != "" || !query.From.IsZero() || !query.To.IsZero(),
+	}
+	events = slices.Clone(events)
+	for _, e := range query.Events {
+		if !slices.Contains(events, e) {
+			events = append(events, e) // chosen, though it does not occur
+		}
+	}
+	slices.Sort(events)
+	for _, e := range events {
+		f.Events = append(f.Events, option{
+			Value: string(e), Label: visible.Text(string(e)), Chosen: slices.Contains(query.Events, e),
+		})
+	}
+	for _, o := range outcomes {
+		f.Outcomes = append(f.Outcomes, option{
+			Value: string(o), Label: string(o), Chosen: o == query.Outcome,
+		})
+	}
+	for _, name := range []string{paramTrace, paramSort, paramOrder, paramLimit} {
+		if v := values.Get(name); v != "" {
+			f.Hidden = append(f.Hidden, filter{Name: name, Value: v})
+		}
+	}
+	return f
+}
+
+// input is a time as an input of type datetime-local has it.
+func (q *request) input(t time.Time) string {
+	if t.IsZero() {
+		return ""
+	}
+	t = t.In(q.handler.options.Location)
+	if t.Second() == 0 {
+		return t.Format("2006-01-02T15:04")
+	}
+	return t.Format("2006-01-02T15:04:05")
+}
+
+// labels are the names of the filters for readers.
+var labels = map[string]string{
+	paramEvent: "Event", paramModel: "Model", paramEntity: "Entity", paramUser: "User", paramTenant: "Tenant",
+	paramOutcome: "Outcome", paramTrace: "Trace", paramFrom: "From", paramTo: "Before",
+}
+
+func (q *request) filters(values url.Values, query store.Query) []filter {
+	var out []filter
+	for _, name := range params {
+		if labels[name] == "" {
+			continue
+		}
+		for i, v := range values[name] {
+			rest := url.Values{}
+			for n, all := range values {
+				rest[n] = all
+			}
+			rest[name] = slices.Delete(slices.Clone(values[name]), i, i+1)
+			if len(rest[name]) == 0 {
+				delete(rest, name)
+			}
+			f := filter{Name: labels[name], Value: visible.Text(v), Href: with(q.root, rest)}
+			switch name {
+			case paramFrom:
+				f.Value = q.handler.moment(query.From).Text
+			case paramTo:
+				f.Value = q.handler.moment(query.To).Text
+			}
+			out = append(out, f)
+		}
+	}
+	return out
+}
+
+// columns are the headings; those that the store sorts by are links.
+func (q *request) columns(values url.Values, query store.Query) []column {
+	all := []struct {
+		label string
+		sort  store.Sort
+	}{
+		{"Time", store.SortTime},
+		{"User", store.SortUser},
+		{"Event", store.SortEvent},
+		{"Entity", store.SortEntity},
+		{"Model", store.SortModel},
+		{"Outcome", ""},
+		{"Audit log id", ""},
+	}
+	columns := make([]column, len(all))
+	for i, c := range all {
+		columns[i].Label = c.label
+		if c.sort == "" {
+			continue
+		}
+		// A second click turns the order round; the first one begins with
+		// the newest, or with A.
+		order := "asc"
+		switch {
+		case c.sort == query.Sort && query.Ascending:
+			columns[i].Sort, order = "ascending", ""
+		case c.sort == query.Sort:
+			columns[i].Sort = "descending"
+		case c.sort == store.SortTime:
+			order = ""
+		}
+		by := string(c.sort)
+		if c.sort == store.SortTime {
+			by = "" // the default
+		}
+		columns[i].Href = with(q.root, values, paramSort, by, paramOrder, order)
+	}
+	return columns
+}
+
+func (q *request) pager(values url.Values, query store.Query, found store.Page) pager {
+	p := pager{FirstLabel: "First", PreviousLabel: "Previous", NextLabel: "Next"}
+	if query.Sort == store.SortTime {
+		p = pager{FirstLabel: "Newest", PreviousLabel: "Newer", NextLabel: "Older"}
+		if query.Ascending {
+			p = pager{FirstLabel: "Oldest", PreviousLabel: "Older", NextLabel: "Newer"}
+		}
+	}
+	if query.Cursor != "" {
+		p.First = with(q.root, values)
+	}
+	if found.Previous != "" {
+		p.Previous = with(q.root, values, paramCursor, found.Previous)
+	}
+	if found.Next != "" {
+		p.Next = with(q.root, values, paramCursor, found.Next)
+	}
+	return p
+}
+
+func (q *request) sizes(values url.Values, query store.Query) []option {
+	choices := []int{25, 50, 100, 250}
+	if !slices.Contains(choices, query.Limit) {
+		choices = append(choices, query.Limit)
+		slices.Sort(choices)
+	}
+	var out []option
+	for _, n := range choices {
+		text := strconv.Itoa(n)
+		param := text
+		if n == q.handler.options.PageSize {
+			param = ""
+		}
+		out = append(out, option{
+			Value: text, Label: text, Href: with(q.root, values, paramLimit, param), Chosen: n == query.Limit,
+		})
+	}
+	return out
+}

@@ -1,0 +1,162 @@
+package viewer
+
+import (
+	"net/url"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+	"unicode/utf8"
+
+	"github.com/infrakitchen/audit/store"
+	"github.com/infrakitchen/audit/trail"
+)
+
+// The parameters of the list. Those that filter have the names of columns.
+const (
+	paramEvent   = "event"
+	paramModel   = "model"
+	paramEntity  = "entity_id"
+	paramUser    = "user_id"
+	paramTenant  = "tenant_id"
+	paramOutcome = "outcome"
+	paramTrace   = "trace_id"
+	paramFrom    = "from"
+	paramTo      = "to"
+	paramSort    = "sort"
+	paramOrder   = "order"
+	paramLimit   = "limit"
+	paramCursor  = "cursor"
+)
+
+// params are all parameters in the order in which messages name them.
+var params = []string{
+	paramEvent, paramModel, paramEntity, paramUser, paramTenant, paramOutcome, paramTrace,
+	paramFrom, paramTo, paramSort, paramOrder, paramLimit, paramCursor,
+}
+
+var sorts = []store.Sort{store.SortTime, store.SortUser, store.SortEvent, store.SortModel, store.SortEntity}
+
+var outcomes = []trail.Result{trail.Success, trail.Failure, trail.Denied, trail.Pending}
+
+// parseQuery reads the parameters of a list. The error is for whoever wrote
+// the address.
+func parseQuery(values url.Values, o Options) (store.Query, error) {
+	q := store.Query{Limit: o.PageSize, Sort: store.SortTime}
+	for name, all := range values {
+		if !slices.Contains(params, name) {
+			return q, badRequest("There is no parameter %.60q. There are %s.", name, strings.Join(params, ", "))
+		}
+		if len(all) > 1 && name != paramEvent {
+			return q, badRequest("%s is given %d times, once is possible.", name, len(all))
+		}
+		for _, v := range all {
+			// No column holds such text, and PostgreSQL takes none.
+			if !utf8.ValidString(v) || strings.Contains(v, "\x00") {
+				return q, badRequest("%s is %.60q, which is no text.", name, v)
+			}
+		}
+	}
+	for _, event := range values[paramEvent] {
+		if event != "" {
+			q.Events = append(q.Events, trail.Event(event))
+		}
+	}
+	q.Model = values.Get(paramModel)
+	q.EntityID = values.Get(paramEntity)
+	q.UserID = values.Get(paramUser)
+	q.Tenant = values.Get(paramTenant)
+	q.Cursor = values.Get(paramCursor)
+
+	q.Outcome = trail.Result(values.Get(paramOutcome))
+	if q.Outcome != "" && !slices.Contains(outcomes, q.Outcome) {
+		return q, badRequest("outcome is %.60q; success, failure, denied and pending are possible.", q.Outcome)
+	}
+	var err error
+	if v := values.Get(paramTrace); v != "" {
+		if q.TraceID, err = parseID(v); err != nil {
+			return q, err
+		}
+	}
+	if q.From, err = parseTime(paramFrom, values, o.Location); err != nil {
+		return q, err
+	}
+	if q.To, err = parseTime(paramTo, values, o.Location); err != nil {
+		return q, err
+	}
+	if v := values.Get(paramLimit); v != "" {
+		q.Limit, err = strconv.Atoi(v)
+		if err != nil || q.Limit < 1 || q.Limit > store.MaxLimit {
+			return q, badRequest("limit is %.60q; a number from 1 to %d is possible.", v, store.MaxLimit)
+		}
+	}
+	if v := values.Get(paramSort); v != "" {
+		if q.Sort = store.Sort(v); !slices.Contains(sorts, q.Sort) {
+			return q, badRequest("sort is %.60q; time, user, event, model and entity are possible.", v)
+		}
+	}
+	switch v := values.Get(paramOrder); v {
+	case "", "desc":
+	case "asc":
+		q.Ascending = true
+	default:
+		return q, badRequest("order is %.60q; asc and desc are possible.", v)
+	}
+	return q, nil
+}
+
+// layouts are the forms of a time without a zone; the longer ones are those of
+// an input of type datetime-local.
+var layouts = []string{"2006-01-02T15:04:05", "2006-01-02T15:04", "2006-01-02 15:04:05", "2006-01-02 15:04", "2006-01-02"}
+
+func parseTime(name string, values url.Values, zone *time.Location) (time.Time, error) {
+	v := values.Get(name)
+	if v == "" {
+		return time.Time{}, nil
+	}
+	t, err := time.Parse(time.RFC3339Nano, v)
+	for i := 0; err != nil && i < len(layouts); i++ {
+		t, err = time.ParseInLocation(layouts[i], v, zone)
+	}
+	if err != nil {
+		return t, badRequest("%s is %.60q; a time like 2026-11-23T06:48:00Z or 2026-11-23 is possible.", name, v)
+	}
+	return t, nil
+}
+
+// given returns the parameters that say something, which are those that the
+// links of a page pass on.
+func given(values url.Values) url.Values {
+	out := url.Values{}
+	for name, all := range values {
+		for _, v := range all {
+			if v != "" {
+				out.Add(name, v)
+			}
+		}
+	}
+	return out
+}
+
+// with returns the address of the list at root with values, of which the named
+// ones are replaced; an empty one is left out. Whatever changes the list
+// begins it anew, without a cursor.
+func with(root string, values url.Values, pairs ...string) string {
+	next := url.Values{}
+	for name, all := range values {
+		if name != paramCursor {
+			next[name] = all
+		}
+	}
+	for i := 0; i+1 < len(pairs); i += 2 {
+		if pairs[i+1] == "" {
+			next.Del(pairs[i])
+		} else {
+			next.Set(pairs[i], pairs[i+1])
+		}
+	}
+	if len(next) == 0 {
+		return root
+	}
+	return root + "?" + next.Encode()
+}

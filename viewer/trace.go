@@ -1,0 +1,206 @@
+package viewer
+
+import (
+	"errors"
+	"net/http"
+	"strconv"
+
+	"github.com/google/uuid"
+
+	"github.com/infrakitchen/audit/store"
+	"github.com/infrakitchen/audit/trail"
+	"github.com/infrakitchen/audit/viewer/internal/diff"
+	"github.com/infrakitchen/audit/viewer/internal/visible"
+)
+
+// Bounds of the page of a trace.
+const (
+	maxChanges = 100  // on one page
+	maxLines   = 1000 // on one page
+)
+
+// traceView is the page of a trace.
+type traceView struct {
+	page
+	Action         row // what the action was, as far as it is known
+	Pending        bool
+	Following      bool // the page loads itself again
+	Error          string
+	Facts          []fact
+	Changes        []change
+	Previous, Next string // the addresses of the changes before and behind
+	Rest           string // the address of what is too much for a trace's page
+	Lines          []line
+	LinesCut       int // how many lines there are, if there are more
+}
+
+// change is an entry with its fields.
+type change struct {
+	row
+	Anchor              string
+	Operation           string
+	HasBefore, HasAfter bool
+	Fields              []diff.Field
+	Raw                 string // images that are no objects
+}
+
+// found is all there is of one trace.
+type found struct {
+	store.Trace
+	lines []store.Line
+	cut   bool // there are more lines
+}
+
+// read reads a trace. One that goes on and has nothing but log lines so far
+// is found as well.
+func (q *request) read(id uuid.UUID) (found, error) {
+	trace, err := q.handler.store.Trace(q.Context(), id)
+	missing := errors.Is(err, store.ErrNotFound)
+	if err != nil && !missing {
+		return found{}, err
+	}
+	lines, lineErr := q.handler.store.Lines(q.Context(), id, maxLines+1)
+	if lineErr != nil {
+		return found{}, lineErr
+	}
+	if missing && len(lines) == 0 {
+		return found{}, err
+	}
+	f := found{Trace: trace, lines: lines}
+	f.ID = id
+	if len(lines) > maxLines {
+		f.lines, f.cut = lines[:maxLines], true
+	}
+	return f, nil
+}
+
+func (f found) pending() bool { return f.Action == nil || f.Action.Result == trail.Pending }
+
+// find leads to the place of an entry, or of a trace that has none yet.
+func (q *request) find(text string) error {
+	id, err := parseID(text)
+	if err != nil {
+		return err
+	}
+	entry, err := q.handler.store.Entry(q.Context(), id)
+	if errors.Is(err, store.ErrNotFound) {
+		if _, err = q.read(id); err != nil {
+			return err
+		}
+		entry.ID, entry.TraceID = id, id
+	}
+	if err != nil {
+		return err
+	}
+	q.redirect(entryAddress(q.root, entry.TraceID, entry.ID))
+	return nil
+}
+
+// entryAddress is where an entry is shown: in the page of its trace.
+func entryAddress(root string, trace, entry uuid.UUID) string {
+	address := root + "traces/" + trace.String()
+	if entry != trace {
+		address += "?entry=" + entry.String() + "#" + anchor(entry.String())
+	}
+	return address
+}
+
+// anchor is the name of an entry's place in the page of its trace.
+func anchor(id string) string { return "entry-" + id }
+
+func (q *request) trace(text string) error {
+	id, err := parseID(text)
+	if err != nil {
+		return err
+	}
+	values := q.URL.Query()
+	f, err := q.read(id)
+	if err != nil {
+		return err
+	}
+	view := traceView{page: q.page("Trace " + id.String()), Pending: f.pending()}
+	view.Following = view.Pending && values.Get("follow") != ""
+	if f.Action != nil {
+		view.Action = q.row(*f.Action)
+		view.Heading = visible.Text(string(f.Action.Event) + " " + f.Action.Model + " " + f.Action.EntityID)
+	}
+	if f.Outcome != nil {
+		view.Error = visible.Text(f.Outcome.Error)
+	}
+	view.Facts = q.facts(f)
+	if err := q.changes(&view, f, values.Get("entry"), values.Get("skip")); err != nil {
+		return err
+	}
+	for _, l := range f.lines {
+		view.Lines = append(view.Lines, q.line(l))
+	}
+	if f.cut {
+		view.LinesCut = len(f.lines)
+	}
+	return q.html(http.StatusOK, "trace.html", view)
+}
+
+// changes fills in the part of a trace's entries that is asked for: the one
+// with a certain entry, or the one behind a number of them.
+func (q *request) changes(view *traceView, f found, entry, skip string) error {
+	first := 0
+	switch {
+	case entry != "":
+		id, err := parseID(entry)
+		if err != nil {
+			return err
+		}
+		for i, e := range f.Entries {
+			if e.ID == id {
+				first = i / maxChanges * maxChanges
+				id = uuid.Nil
+				break
+			}
+		}
+		if id != uuid.Nil { // behind what a trace holds, or not of it
+			e, err := q.handler.store.Entry(q.Context(), id)
+			if err != nil {
+				return err
+			}
+			if e.TraceID != f.ID {
+				return errNoTrace
+			}
+			view.Changes = []change{q.change(e)}
+			view.Previous = "?"
+			return nil
+		}
+	case skip != "":
+		n, err := strconv.Atoi(skip)
+		if err != nil || n < 0 {
+			return badRequest("skip is %.60q; a number of changes is possible.", skip)
+		}
+		first = min(n, len(f.Entries))
+	}
+	last := min(first+maxChanges, len(f.Entries))
+	for _, e := range f.Entries[first:last] {
+		view.Changes = append(view.Changes, q.change(e))
+	}
+	if first > 0 {
+		view.Previous = "?skip=" + strconv.Itoa(max(first-maxChanges, 0))
+	}
+	if last < len(f.Entries) {
+		view.Next = "?skip=" + strconv.Itoa(last)
+	} else if f.More {
+		view.Rest = with(q.root, nil, paramTrace, f.ID.String(), paramOrder, "asc")
+	}
+	return nil
+}
+
+func (q *request) change(e store.Entry) change {
+	c := change{
+		row: q.row(e), Anchor: anchor(e.ID.String()), Operation: string(e.Operation),
+		HasBefore: len(e.Before) > 0, HasAfter: len(e.After) > 0,
+	}
+	var err error
+	if c.Fields, err = diff.Fields(e.Before, e.After); err != nil {
+		// Not written by this library: shown as it is.
+		raw, _ := visible.Cut(string(e.Before)+"\n"+string(e.After), maxMessage)
+		c.Raw = visible.Text(raw)
+	}
+	return c
+}

@@ -1,0 +1,442 @@
+package viewer_test
+
+import (
+	"encoding/json"
+	"fmt"
+	"net/http"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+	"github.com/google/uuid"
+	"gorm.io/gorm"
+
+	"github.com/infrakitchen/audit/internal/testdb"
+	"github.com/infrakitchen/audit/trail"
+	"github.com/infrakitchen/audit/viewer"
+)
+
+// facts returns what the head of a trace's page says, by label.
+func (a *answer) facts() map[string]string {
+	a.Helper()
+	out := map[string]string{}
+	for _, row := range all(a.one("dl", "class=facts"), is("div")) {
+		out[text(all(row, is("dt"))[0])] = text(all(row, is("dd"))[0])
+	}
+	return out
+}
+
+// field is a row of a diff as it is seen.
+type field struct{ Name, Before, After string }
+
+// diffs returns the fields of each change on the page.
+func (a *answer) diffs() [][]field {
+	var out [][]field
+	for _, article := range all(a.doc, is("article", "class=change")) {
+		var fields []field
+		for _, row := range all(article, is("th", "scope=row")) {
+			f := field{Name: text(row), Before: "-", After: "-"}
+			for _, cell := range all(row.Parent, is("td")) {
+				switch attr(cell, "data-label") {
+				case "Before":
+					f.Before = text(cell)
+				case "After":
+					f.After = text(cell)
+				}
+			}
+			fields = append(fields, f)
+		}
+		out = append(out, fields)
+	}
+	return out
+}
+
+func TestTraceShowsWhatWasDone(t *testing.T) {
+	testdb.Each(t, func(t *testing.T, db *gorm.DB) {
+		r := newTrail(t, db)
+		id := at(0)
+		action := own(id, ann, trail.Approve, "resource", "42")
+		action.Actor.OnBehalfOf = "u-carol"
+		action.EntityName, action.Tenant = "web-prod", "north"
+		action.Operation = trail.OpUpdate
+		action.Before = json.RawMessage(`{"state":"requested","cost":9223372036854775806,"approved_by":null}`)
+		action.After = json.RawMessage(`{"state":"approved","cost":9223372036854775807,"approved_by":"Ann Bee"}`)
+		action.Context = json.RawMessage(`{"method":"POST","route":"/api/resources/:id/approve","ip":"192.0.2.7",` +
+			`"user_agent":"curl/8","request_id":"r-1","reason":"It is Monday","status":200,"extra":{"a":1.50}}`)
+		created := own(at(1), ann, trail.Create, "integration", "9")
+		created.TraceID, created.Operation = id, trail.OpInsert
+		created.After = json.RawMessage(`{"id":9,"name":"github","token":"***","empty":""}`)
+		deleted := own(at(2), ann, trail.Delete, "lock", "1,2")
+		deleted.TraceID, deleted.Operation = id, trail.OpDelete
+		deleted.Before = json.RawMessage(`{"a":1,"b":[2,3]}`)
+		r.record(action, created, deleted)
+
+		p := page(t, r.handler(), "/traces/"+id.String())
+		if got := p.texts("title"); !slices.Equal(got, []string{"approve resource 42 · Audit log"}) {
+			t.Errorf("title %q", got)
+		}
+		if got := p.texts("h1"); !slices.Equal(got, []string{"approve resource 42 web-prod"}) {
+			t.Errorf("heading %q", got)
+		}
+		if d := cmp.Diff(map[string]string{
+			"User": "Ann Bee u-ann", "On behalf of": "u-carol", "Event": "approve", "Model": "resource",
+			"Entity id": "42 web-prod", "Tenant": "north", "Started": "2026-11-23 06:48:00 5 hours ago",
+			"Reason": "It is Monday", "Method": "POST", "Route": "/api/resources/:id/approve", "Status": "200 OK",
+			"IP address": "192.0.2.7", "User agent": "curl/8", "Request id": "r-1", "extra": `{ "a": 1.50 }`,
+			"Audit log id": id.String(),
+		}, p.facts()); d != "" {
+			t.Errorf("facts, -want +got:\n%s", d)
+		}
+		if got := text(all(p.doc, is("span", "class=outcome"))[0]); got != "success" {
+			t.Errorf("outcome %q", got)
+		}
+		if d := cmp.Diff([][]field{
+			{
+				{"approved_by", "null", "Ann Bee"},
+				{"cost", "9223372036854775806", "9223372036854775807"},
+				{"state", "requested", "approved"},
+			},
+			{{"id", "-", "9"}, {"empty", "-", `""`}, {"name", "-", "github"}, {"token", "-", "masked"}},
+			{{"a", "1", "-"}, {"b", "[ 2, 3 ]", "-"}},
+		}, p.diffs()); d != "" {
+			t.Errorf("changes, -want +got:\n%s", d)
+		}
+		if got := p.texts("h3"); !slices.Equal(got,
+			[]string{"approve resource 42 web-prod", "create integration 9", "delete lock 1,2"}) {
+			t.Errorf("changes of %q", got)
+		}
+		if got := p.texts("span", "class=own"); !slices.Equal(got, []string{"the action"}) {
+			t.Errorf("%d changes are the action", len(got))
+		}
+		if got := p.link("resource 42"); got != "/?entity_id=42&model=resource" {
+			t.Errorf("the entity leads to %s", got)
+		}
+		if got := p.link("← All actions"); got != "/" {
+			t.Errorf("back leads to %s", got)
+		}
+		if got := p.texts("p", "class=nothing"); !slices.Equal(got, []string{"No log lines were kept for this action."}) {
+			t.Errorf("without lines it says %q", got)
+		}
+	})
+}
+
+func TestTraceShowsHowItEnded(t *testing.T) {
+	testdb.Each(t, func(t *testing.T, db *gorm.DB) {
+		r := newTrail(t, db)
+		id := at(0)
+		action := own(id, bob, trail.Execute, "resource", "7")
+		action.Outcome = trail.Pending
+		r.record(action)
+		h := r.handler()
+		address := "/traces/" + id.String()
+
+		p := page(t, h, address)
+		notice := text(p.one("p", "role=status"))
+		if !strings.Contains(notice, "has not ended") || text(p.one("span", "class=pending")) != "pending" {
+			t.Errorf("a pending action says %q", notice)
+		}
+		if _, ended := p.facts()["Finished"]; ended {
+			t.Error("a pending action has an end")
+		}
+		if n := all(p.doc, is("meta", "http-equiv=refresh")); len(n) != 0 {
+			t.Error("the page loads itself again without being asked")
+		}
+		p = page(t, h, p.link("Follow it"))
+		if got := attr(p.one("meta", "http-equiv=refresh"), "content"); got != "2" {
+			t.Errorf("a page that follows is loaded again after %s s", got)
+		}
+		if got := p.link("Stop following"); got != address+"?" && got != address {
+			t.Errorf("to stop leads to %s", got)
+		}
+
+		r.finish(trail.Outcome{
+			TraceID: id, FinishedAt: epoch.Add(83 * time.Second), Result: trail.Failure, Status: 502,
+			Error: "apply: <quota> exceeded", Duration: 83 * time.Second,
+		})
+		p = page(t, h, address+"?follow=1")
+		if n := all(p.doc, is("meta", "http-equiv=refresh")); len(n) != 0 {
+			t.Error("the page of an action that has ended still loads itself again")
+		}
+		facts := p.facts()
+		if d := cmp.Diff(map[string]string{
+			"Finished": "2026-11-23 06:49:23 5 hours ago", "Duration": "1 min 23 s", "Status": "502 Bad Gateway",
+		}, map[string]string{
+			"Finished": facts["Finished"], "Duration": facts["Duration"], "Status": facts["Status"],
+		}); d != "" {
+			t.Errorf("-want +got:\n%s", d)
+		}
+		if got := text(p.one("p", "class=failure")); got != "Error apply: <quota> exceeded" {
+			t.Errorf("error %q", got)
+		}
+		if n := all(p.doc, is("p", "role=status")); len(n) != 0 {
+			t.Error("an action that has ended is said to go on")
+		}
+	})
+}
+
+func TestTraceShowsHowItWasDone(t *testing.T) {
+	testdb.Each(t, func(t *testing.T, db *gorm.DB) {
+		r := newTrail(t, db)
+		id := at(0)
+		r.record(own(id, bob, trail.Execute, "resource", "7"))
+		r.line(id, time.Second, "info", "plan: \x1b[32m1 to add\x1b[0m, \x1b[1;31m0 to destroy\x1b[0m\n", `{"step":1,"size":9223372036854775807}`)
+		r.line(id, 2*time.Second, "WARN", "first\nsecond\x1b[2K", "")
+		r.line(id, 2*time.Second, "fatal", "<b>no\x1b]0;t\x07", `{"err":"<i>"}`)
+		r.line(at(9), time.Second, "info", "somebody else's", "")
+
+		p := page(t, r.handler(), "/traces/"+id.String())
+		table := p.one("table", "class=lines")
+		var got [][]string
+		for _, row := range all(table, is("tr"))[1:] {
+			cells := all(row, is("td"))
+			got = append(got, []string{attr(row, "class"), text(cells[0]), text(cells[1]), text(cells[2])})
+		}
+		if d := cmp.Diff([][]string{
+			{"info", "06:48:01.123", "info", "jobs plan: 1 to add, 0 to destroy size=9223372036854775807 step=1 jobs/run.go:42"},
+			{"warn", "06:48:02.123", "warn", "jobs first second jobs/run.go:42"},
+			{"error", "06:48:02.123", "fatal", `jobs <b>no\u001b]0;t\u0007 err=<i> jobs/run.go:42`},
+		}, got); d != "" {
+			t.Errorf("lines, -want +got:\n%s", d)
+		}
+		if got := p.texts("span", "class=a-fg2"); !slices.Equal(got, []string{"1 to add"}) {
+			t.Errorf("green is %q", got)
+		}
+		if got := p.texts("span", "class=a-bold"); !slices.Equal(got, []string{"0 to destroy"}) {
+			t.Errorf("bold is %q", got)
+		}
+	})
+}
+
+func TestTraceOfManyLines(t *testing.T) {
+	r := newTrail(t, testdb.OpenSQLite(t))
+	id := at(0)
+	r.record(own(id, bob, trail.Execute, "resource", "7"))
+	err := r.db.Exec(`
+WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 1001)
+INSERT INTO execution_logs (id, trace_id, created_at, level, message, seq)
+SELECT lower(printf('%08x-0000-7000-8000-000000000000', i)), ?, '2026-11-23T06:48:01.000000Z', 'info', 'line ' || i, i FROM n`,
+		id.String()).Error
+	if err != nil {
+		t.Fatal(err)
+	}
+	p := page(t, r.handler(), "/traces/"+id.String())
+	lines := p.texts("span", "class=text")
+	if len(lines) != 1000 || lines[0] != "line 1" || lines[999] != "line 1000" {
+		t.Errorf("%d lines, the last is %q", len(lines), lines[len(lines)-1])
+	}
+	if !strings.Contains(p.Body.String(), "These are the first 1000 lines; there are more.") {
+		t.Error("the page does not say that there are more lines")
+	}
+}
+
+func TestTraceOfAnActionWithoutEntry(t *testing.T) {
+	testdb.Each(t, func(t *testing.T, db *gorm.DB) {
+		r := newTrail(t, db)
+		logged, changed := at(0), at(10)
+		r.line(logged, time.Second, "info", "on my way", "")
+		part := own(at(11), ann, trail.Create, "note", "1")
+		part.TraceID = changed
+		r.record(part)
+		h := r.handler()
+		for _, id := range []uuid.UUID{logged, changed} {
+			p := page(t, h, "/traces/"+id.String())
+			if got := p.texts("h1"); !slices.Equal(got, []string{"An action that is going on"}) {
+				t.Errorf("heading %q", got)
+			}
+			if got := p.facts()["Audit log id"]; got != id.String() {
+				t.Errorf("id %q", got)
+			}
+			p.one("p", "role=status")
+			a := ask(t, h, http.MethodGet, "/find?id="+id.String())
+			a.must(http.StatusSeeOther)
+			if got := a.follow(a.Header().Get("Location")); got != "/traces/"+id.String() {
+				t.Errorf("found at %s", got)
+			}
+		}
+		if got := page(t, h, "/traces/"+changed.String()).texts("h3"); !slices.Equal(got, []string{"create note 1"}) {
+			t.Errorf("changes %q", got)
+		}
+	})
+}
+
+// A trace may hold a bulk change: its page shows a part, and every entry is
+// reached by its own address.
+func TestTraceOfManyChanges(t *testing.T) {
+	testdb.Each(t, func(t *testing.T, db *gorm.DB) {
+		r := newTrail(t, db)
+		id := at(0)
+		entries := []trail.Entry{own(id, ann, trail.Update, "resource", "0")}
+		for i := 1; i < 1203; i++ {
+			e := own(at(i), ann, trail.Update, "resource", fmt.Sprint(i))
+			e.TraceID = id
+			entries = append(entries, e)
+		}
+		r.record(entries...)
+		h := r.handler()
+
+		part := func(p *answer, first int) {
+			t.Helper()
+			got := p.texts("h3")
+			if len(got) != 100 {
+				t.Fatalf("%d changes on a page", len(got))
+			}
+			for i, h3 := range got {
+				if want := fmt.Sprintf("update resource %d", first+i); h3 != want {
+					t.Fatalf("change %d is %q", first+i, h3)
+				}
+			}
+		}
+		p := page(t, h, "/traces/"+id.String())
+		part(p, 0)
+		p = page(t, h, p.link("More changes →"))
+		part(p, 100)
+		p = page(t, h, p.follow("?skip=800"))
+		part(p, 800)
+		p = page(t, h, p.link("More changes →"))
+		part(p, 900)
+		if p.has("More changes →") {
+			t.Error("the last page has more")
+		}
+		rest := page(t, h, p.link("All changes, as a list"))
+		if got := rest.column("Entity")[:2]; !slices.Equal(got, []string{"0", "1"}) {
+			t.Errorf("the list begins with %q", got)
+		}
+		part(page(t, h, p.link("← Changes before")), 800)
+
+		for _, n := range []int{99, 100, 1100} {
+			a := ask(t, h, http.MethodGet, "/entries/"+entries[n].ID.String())
+			a.must(http.StatusSeeOther)
+			to := a.Header().Get("Location")
+			if !strings.HasSuffix(to, "#entry-"+entries[n].ID.String()) {
+				t.Errorf("change %d is at %s, without an anchor", n, to)
+			}
+			p := page(t, h, a.follow(to))
+			if got := text(all(p.one("article", "id=entry-"+entries[n].ID.String()), is("h3"))[0]); got != fmt.Sprintf("update resource %d", n) {
+				t.Errorf("in the place of change %d is %q", n, got)
+			}
+		}
+		a := ask(t, h, http.MethodGet, "/traces/"+id.String()+"?skip=99999")
+		a.must(http.StatusOK)
+		other := own(at(2000), bob, trail.Create, "resource", "x")
+		r.record(other)
+		for query, status := range map[string]int{
+			"skip=-1": http.StatusBadRequest, "skip=x": http.StatusBadRequest, "entry=7": http.StatusBadRequest,
+			"entry=" + other.ID.String(): http.StatusNotFound, "entry=" + at(3000).String(): http.StatusNotFound,
+		} {
+			ask(t, h, http.MethodGet, "/traces/"+id.String()+"?"+query).must(status)
+		}
+	})
+}
+
+func TestTraceNotThere(t *testing.T) {
+	testdb.Each(t, func(t *testing.T, db *gorm.DB) {
+		h := newTrail(t, db).handler()
+		unknown := at(0).String()
+		for address, status := range map[string]int{
+			"/traces/" + unknown:                    http.StatusNotFound,
+			"/traces/" + uuid.NewString():           http.StatusNotFound,
+			"/entries/" + unknown:                   http.StatusNotFound,
+			"/find?id=" + unknown:                   http.StatusNotFound,
+			"/find?id=42":                           http.StatusBadRequest,
+			"/find":                                 http.StatusBadRequest,
+			"/traces/42":                            http.StatusBadRequest,
+			"/traces/urn:uuid:" + unknown:           http.StatusBadRequest,
+			"/traces/{" + unknown + "}":             http.StatusBadRequest,
+			"/traces/" + unknown + "/x":             http.StatusBadRequest,
+			"/traces/":                              http.StatusNotFound,
+			"/traces":                               http.StatusNotFound,
+			"/entries":                              http.StatusNotFound,
+			"/nothing/at/all":                       http.StatusNotFound,
+			"/static/":                              http.StatusNotFound,
+			"/static/../viewer.go":                  http.StatusNotFound,
+			"/static/../templates/list.html":        http.StatusNotFound,
+			"/traces/..%2f..%2fapi":                 http.StatusBadRequest,
+			"/templates/list.html":                  http.StatusNotFound,
+			"/api":                                  http.StatusNotFound,
+			"/index.html":                           http.StatusNotFound,
+			"//traces/" + unknown:                   http.StatusNotFound,
+			"/traces/" + strings.ToUpper(unknown):   http.StatusNotFound,
+			"/traces/" + strings.Repeat("0", 10000): http.StatusBadRequest,
+		} {
+			a := ask(t, h, http.MethodGet, address)
+			a.must(status)
+			if a.doc == nil {
+				t.Fatalf("%s: no page", address)
+			}
+			if got := text(a.one("p", "class=status")); got != fmt.Sprint(status) {
+				t.Errorf("%s: the page says %s", address, got)
+			}
+		}
+	})
+}
+
+func TestFindLeadsToTheEntry(t *testing.T) {
+	testdb.Each(t, func(t *testing.T, db *gorm.DB) {
+		r, ids := library(t, db)
+		h := r.handler()
+		for id, want := range map[uuid.UUID]string{
+			ids[0]: "/traces/" + ids[0].String(),
+			ids[6]: "/traces/" + ids[3].String() + "?entry=" + ids[6].String(),
+		} {
+			for _, from := range []string{"/find?id=%20" + strings.ToUpper(id.String()) + "%20", "/entries/" + id.String()} {
+				a := ask(t, h, http.MethodGet, from)
+				a.must(http.StatusSeeOther)
+				if got := a.follow(a.Header().Get("Location")); got != want {
+					t.Errorf("%s leads to %s, want %s", from, got, want)
+				}
+			}
+		}
+	})
+}
+
+func TestTimesInWords(t *testing.T) {
+	r := newTrail(t, testdb.OpenSQLite(t))
+	const day = 24 * time.Hour
+	for _, c := range []struct {
+		before     time.Duration
+		took       time.Duration
+		ago, words string
+	}{
+		{0, 250 * time.Microsecond, "just now", "under 1 ms"}, // kept in whole milliseconds
+		{59 * time.Second, 999 * time.Millisecond, "just now", "999 ms"},
+		{-time.Hour, time.Second, "in the future", "1.00 s"},
+		{time.Minute, 59400 * time.Millisecond, "1 minute ago", "59.40 s"},
+		{59 * time.Minute, time.Minute, "59 minutes ago", "1 min 0 s"},
+		{time.Hour, 90 * time.Second, "1 hour ago", "1 min 30 s"},
+		{47 * time.Hour, 2*time.Hour + 5*time.Minute, "1 day ago", "2 h 5 min"},
+		{31 * day, 30 * time.Hour, "1 month ago", "30 h 0 min"},
+		{800 * day, 0, "2 years ago", "under 1 ms"},
+	} {
+		id := trail.NewID(noon.Add(-c.before))
+		r.record(own(id, ann, trail.Sync, "source_code", "1"))
+		r.finish(trail.Outcome{TraceID: id, FinishedAt: noon, Result: trail.Success, Duration: c.took})
+		facts := page(t, r.handler(), "/traces/"+id.String()).facts()
+		if got := facts["Started"]; !strings.HasSuffix(got, " "+c.ago) {
+			t.Errorf("%v before now is %q, want %q", c.before, got, c.ago)
+		}
+		if got := facts["Duration"]; got != c.words {
+			t.Errorf("%v is %q, want %q", c.took, got, c.words)
+		}
+	}
+}
+
+func TestTraceOfANestedAction(t *testing.T) {
+	r := newTrail(t, testdb.OpenSQLite(t))
+	outer, inner := at(0), at(1)
+	action := own(inner, job, trail.Sync, "source_code", "1")
+	action.Context = json.RawMessage(`{"parent_trace_id":"` + outer.String() + `"}`)
+	odd := own(outer, job, trail.Sync, "source_code", "1")
+	odd.Context = json.RawMessage(`{"parent_trace_id":"javascript:alert(1)"}`)
+	r.record(odd, action)
+	h := r.handler(func(o *viewer.Options) { o.Title = "T" })
+	p := page(t, h, "/traces/"+inner.String())
+	if got := p.link(outer.String()); got != "/traces/"+outer.String() {
+		t.Errorf("the outer action is at %s", got)
+	}
+	p = page(t, h, "/traces/"+outer.String())
+	if got := p.facts()["Part of"]; got != "javascript:alert(1)" || p.has("javascript:alert(1)") {
+		t.Errorf("part of %q, a link: %v", got, p.has("javascript:alert(1)"))
+	}
+}

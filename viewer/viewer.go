@@ -1,0 +1,83 @@
+package viewer
+
+import (
+	"errors"
+	"fmt"
+	"log/slog"
+	"net/http"
+	"time"
+
+	"github.com/infrakitchen/audit/store"
+)
+
+// ErrUnauthenticated is what [Options.Authorize] returns, as it is or wrapped,
+// for a request of nobody known: it is answered with 401 and
+// [Options.Challenge] instead of 403.
+var ErrUnauthenticated = errors.New("viewer: nobody is authenticated")
+
+// Options are the settings of [New]. Authorize is required.
+type Options struct {
+	// Authorize decides whether a request may see the trail; it is called for
+	// every request before anything else is done, the style sheet included. An
+	// error answers 403, or 401 where it is [ErrUnauthenticated]; its text is
+	// not shown. It may be called by any number of goroutines at once.
+	Authorize func(*http.Request) error
+
+	// Challenge is the WWW-Authenticate header that goes with a 401, such as
+	// `Basic realm="audit"`. Default: none, for applications that set one
+	// themselves.
+	Challenge string
+
+	// Title is the name of the pages. Default: Audit log.
+	Title string
+
+	// Location is the time zone in which pages show times and read those
+	// without a zone. JSON is in UTC always. Default: UTC.
+	Location *time.Location
+
+	// PageSize is how many entries a page has that is not asked for another
+	// number, 1 to [store.MaxLimit]. Default: [store.DefaultLimit].
+	PageSize int
+
+	// OnError is told of what went wrong behind a page that answered 500. It
+	// may be called by any number of goroutines at once. Default: an error
+	// line in slog.Default().
+	OnError func(*http.Request, error)
+
+	// Now is the clock that "5 minutes ago" is reckoned by. Default: time.Now.
+	Now func() time.Time
+}
+
+// New returns the pages and the JSON over st. They need no close. The handler
+// works behind [http.StripPrefix] and at the root alike. An error names the
+// option that is missing or impossible.
+func New(st *store.Store, o Options) (http.Handler, error) {
+	switch {
+	case st == nil:
+		return nil, errors.New("viewer: the store is nil")
+	case o.Authorize == nil:
+		return nil, errors.New("viewer: Options.Authorize is required: it decides who may see the trail")
+	case o.PageSize < 0 || o.PageSize > store.MaxLimit:
+		return nil, fmt.Errorf("viewer: Options.PageSize is %d, 1 to %d is possible", o.PageSize, store.MaxLimit)
+	}
+	if o.Title == "" {
+		o.Title = "Audit log"
+	}
+	if o.Location == nil {
+		o.Location = time.UTC
+	}
+	if o.PageSize == 0 {
+		o.PageSize = store.DefaultLimit
+	}
+	if o.OnError == nil {
+		o.OnError = logError
+	}
+	if o.Now == nil {
+		o.Now = time.Now
+	}
+	return &handler{store: st, options: o}, nil
+}
+
+func logError(r *http.Request, err error) {
+	slog.ErrorContext(r.Context(), "viewer: a page could not be shown", "path", r.URL.Path, "error", err)
+}

@@ -1,0 +1,119 @@
+package zapfield
+
+import (
+	"sync"
+
+	"go.uber.org/zap/zapcore"
+)
+
+// core stamps the lines that it lets through to another core.
+//
+// There are two ways for a line. Over a core that is known not to keep the
+// fields of a line, core takes part as any core does and hands over fields that
+// it made in memory of its own. All others decide for themselves, in Check, who
+// writes a line (a filter may drop it, a tee spreads it, a hook joins in), and
+// may keep what they get; for them core changes the fields ahead of all writing,
+// with a hook of zap, into a new slice. See [around] for which way is taken.
+type core struct {
+	inner     zapcore.Core
+	trace     string // the logger's stamp, or empty
+	transient bool   // inner keeps no fields, see [transient]
+	hook      zapcore.CheckPreWriteHook
+}
+
+var _ zapcore.Core = (*core)(nil)
+
+func newCore(inner zapcore.Core, trace string, transient bool) *core {
+	c := &core{inner: inner, trace: trace, transient: transient}
+	if !transient {
+		c.hook = func(ent zapcore.Entry, fields []zapcore.Field) (zapcore.Entry, []zapcore.Field) {
+			return ent, stamped(fields, c.trace)
+		}
+	}
+	return c
+}
+
+// Enabled implements [zapcore.Core].
+func (c *core) Enabled(level zapcore.Level) bool { return c.inner.Enabled(level) }
+
+// Level makes [zapcore.LevelOf] see the level of what is wrapped.
+func (c *core) Level() zapcore.Level { return zapcore.LevelOf(c.inner) }
+
+// Sync implements [zapcore.Core].
+func (c *core) Sync() error { return c.inner.Sync() }
+
+// With implements [zapcore.Core]. The stamp is held back, because a line may
+// bring another. It goes to the inner core switched off, for a core of ours that
+// may be further in.
+func (c *core) With(fields []zapcore.Field) zapcore.Core {
+	trace, stamps, shown := c.trace, 0, false
+	for i := range fields {
+		if fields[i].Key == Key && isStamp(&fields[i]) {
+			trace, stamps = fields[i].String, stamps+1
+			shown = shown || fields[i].Type != zapcore.SkipType
+		}
+	}
+	if c.transient && stamps == len(fields) {
+		return newCore(c.inner, trace, true)
+	}
+	if shown {
+		fields = append([]zapcore.Field(nil), fields...)
+		for i := range fields {
+			if fields[i].Key == Key && isStamp(&fields[i]) {
+				fields[i].Type = zapcore.SkipType
+			}
+		}
+	}
+	return newCore(c.inner.With(fields), trace, c.transient)
+}
+
+// Check implements [zapcore.Core].
+func (c *core) Check(ent zapcore.Entry, ce *zapcore.CheckedEntry) *zapcore.CheckedEntry {
+	if c.transient {
+		if c.inner.Enabled(ent.Level) {
+			return ce.AddCore(ent, c)
+		}
+		return ce
+	}
+	if ce = c.inner.Check(ent, ce); ce != nil {
+		return ce.Before(ent, c.hook)
+	}
+	return nil
+}
+
+// Write implements [zapcore.Core]. It is also what a core that wraps this one
+// without asking its Check calls.
+func (c *core) Write(ent zapcore.Entry, fields []zapcore.Field) error {
+	if !c.transient {
+		return c.inner.Write(ent, stamped(fields, c.trace))
+	}
+	p := look(fields, c.trace)
+	if !p.change {
+		return c.inner.Write(ent, fields)
+	}
+	s, _ := scratches.Get().(*scratch) // it holds nothing else
+	s.fields = p.carry(s.fields, fields, c.trace)
+	err := c.inner.Write(ent, s.fields)
+	s.release()
+	return err
+}
+
+// scratch is where the fields of a line are while a transient core writes it.
+type scratch struct{ fields []zapcore.Field }
+
+// release gives s back, without what was logged, which it must not keep alive.
+func (s *scratch) release() {
+	for i := range s.fields {
+		s.fields[i].String, s.fields[i].Interface = "", nil
+	}
+	if s.fields = s.fields[:0]; cap(s.fields) <= maxScratch {
+		scratches.Put(s)
+	}
+}
+
+// maxScratch keeps one line of very many fields from being paid for forever.
+const maxScratch = 64
+
+var scratches = sync.Pool{New: func() any {
+	return &scratch{fields: make([]zapcore.Field, 0, 16)}
+}}

@@ -1,0 +1,157 @@
+package zapfield
+
+import (
+	"context"
+	"log/slog"
+	"sync/atomic"
+
+	"github.com/infrakitchen/audit/trail"
+)
+
+// WrapSlog returns a handler that stamps the records it passes on to h: one
+// that is logged with the context of a trace (slog.InfoContext and its kin)
+// gets the attribute trace_id, outside all groups. A record without a trace is
+// passed on as it is. A handler that was wrapped before is returned as it is.
+//
+// An attribute trace_id that With brought, if it has the form of a UUID, is
+// the stamp of the records whose own context has no trace.
+func WrapSlog(h slog.Handler) slog.Handler {
+	if _, ok := h.(*handler); ok {
+		return h
+	}
+	return &handler{inner: h}
+}
+
+// handler stamps records. While no group is open the stamp is an attribute of
+// the record. In a group that attribute would be in the group, so the handler
+// ahead of the first group gets it, and all that came since is repeated on it.
+type handler struct {
+	inner slog.Handler // with everything but the stamp
+	trace string       // of With, or empty
+
+	outer slog.Handler // inner ahead of its first group; nil while none is open
+	since []step       // what made inner of outer
+
+	// latest spares the records of one trace in a row the repetition.
+	latest atomic.Pointer[stampedHandler]
+}
+
+// step is a WithGroup, or a WithAttrs where the group is empty.
+type step struct {
+	group string
+	attrs []slog.Attr
+}
+
+type stampedHandler struct {
+	trace   string
+	handler slog.Handler
+}
+
+var _ slog.Handler = (*handler)(nil)
+
+// Enabled implements [slog.Handler].
+func (h *handler) Enabled(ctx context.Context, level slog.Level) bool {
+	return h.inner.Enabled(ctx, level)
+}
+
+// Handle implements [slog.Handler].
+func (h *handler) Handle(ctx context.Context, r slog.Record) error {
+	trace := h.trace
+	if id, ok := trail.TraceID(ctx); ok {
+		trace = textOf(id)
+	}
+	if trace == "" {
+		return h.inner.Handle(ctx, r)
+	}
+	if h.outer != nil {
+		return h.stamped(trace).Handle(ctx, r)
+	}
+	return h.inner.Handle(ctx, stampRecord(r, trace))
+}
+
+// stamped returns the handler for the records of a trace while a group is open.
+func (h *handler) stamped(trace string) slog.Handler {
+	if l := h.latest.Load(); l != nil && l.trace == trace {
+		return l.handler
+	}
+	to := h.outer.WithAttrs([]slog.Attr{slog.String(Key, trace)})
+	for _, s := range h.since {
+		if s.group != "" {
+			to = to.WithGroup(s.group)
+		} else {
+			to = to.WithAttrs(append([]slog.Attr(nil), s.attrs...)) // theirs to keep
+		}
+	}
+	h.latest.Store(&stampedHandler{trace: trace, handler: to})
+	return to
+}
+
+// stampRecord returns r with one stamp, the given one. The record of the
+// caller, which may be a copy of somebody's, is not changed.
+func stampRecord(r slog.Record, trace string) slog.Record {
+	stamps, other := 0, false
+	r.Attrs(func(a slog.Attr) bool {
+		if isStampAttr(a) {
+			stamps++
+			other = other || a.Value.String() != trace
+		}
+		return true
+	})
+	switch {
+	case stamps == 0:
+		r = r.Clone()
+	case stamps == 1 && !other:
+		return r
+	default:
+		bare := slog.NewRecord(r.Time, r.Level, r.Message, r.PC)
+		r.Attrs(func(a slog.Attr) bool {
+			if !isStampAttr(a) {
+				bare.AddAttrs(a)
+			}
+			return true
+		})
+		r = bare
+	}
+	r.AddAttrs(slog.String(Key, trace))
+	return r
+}
+
+func isStampAttr(a slog.Attr) bool {
+	return a.Key == Key && a.Value.Kind() == slog.KindString && looksLikeID(a.Value.String())
+}
+
+// WithAttrs implements [slog.Handler].
+func (h *handler) WithAttrs(attrs []slog.Attr) slog.Handler {
+	if len(attrs) == 0 {
+		return h
+	}
+	next := &handler{trace: h.trace, outer: h.outer}
+	if h.outer != nil {
+		next.since = append(h.since[:len(h.since):len(h.since)], step{attrs: append([]slog.Attr(nil), attrs...)})
+		next.inner = h.inner.WithAttrs(attrs)
+		return next
+	}
+	rest := make([]slog.Attr, 0, len(attrs))
+	for _, a := range attrs {
+		if isStampAttr(a) {
+			next.trace = a.Value.String()
+		} else {
+			rest = append(rest, a)
+		}
+	}
+	next.inner = h.inner.WithAttrs(rest)
+	return next
+}
+
+// WithGroup implements [slog.Handler].
+func (h *handler) WithGroup(name string) slog.Handler {
+	if name == "" {
+		return h
+	}
+	next := &handler{inner: h.inner.WithGroup(name), trace: h.trace, outer: h.outer}
+	if h.outer == nil {
+		next.outer = h.inner
+	}
+	next.since = append(h.since[:len(h.since):len(h.since)], step{group: name})
+	return next
+}

@@ -1,0 +1,81 @@
+package zapfield
+
+import (
+	"go.uber.org/zap"
+	"go.uber.org/zap/zapcore"
+)
+
+// isStamp reports whether f, whose name is Key, is a trace id: what [Context]
+// returns, or the same switched on.
+func isStamp(f *zapcore.Field) bool {
+	switch f.Type {
+	case zapcore.SkipType:
+		return f.String != ""
+	case zapcore.StringType:
+		return looksLikeID(f.String)
+	default:
+		return false
+	}
+}
+
+// plan is what must be done to the fields of a line, for it to carry one stamp
+// that is switched on, if any: its own last, or else its logger's.
+type plan struct {
+	last   int  // the index of the line's last stamp, or -1
+	change bool // they are not right as they are
+	others bool // stamps are ahead of the last
+	inside bool // the last is in a namespace that the line opens
+}
+
+// look makes the plan for fields and the stamp of the logger, which may be empty.
+func look(fields []zapcore.Field, trace string) plan {
+	p := plan{last: -1, change: trace != ""}
+	opened := false
+	for i := range fields {
+		f := &fields[i]
+		if f.Type == zapcore.NamespaceType {
+			opened = true
+		}
+		if f.Key != Key || !isStamp(f) {
+			continue
+		}
+		p.others = p.last >= 0
+		p.last, p.inside = i, opened
+		p.change = p.others || f.Type == zapcore.SkipType
+	}
+	return p
+}
+
+// carry appends to buf, which is empty, the fields of a line as its plan wants
+// them. It does not change fields.
+func (p plan) carry(buf, fields []zapcore.Field, trace string) []zapcore.Field {
+	if p.last < 0 {
+		buf = append(buf, zapcore.Field{Key: Key, Type: zapcore.StringType, String: trace})
+		return append(buf, fields...)
+	}
+	buf = append(buf, fields...)
+	buf[p.last].Type = zapcore.StringType
+	if p.others {
+		for i := range p.last {
+			if buf[i].Key == Key && isStamp(&buf[i]) {
+				buf[i] = zap.Skip() // for a core of ours further in, too
+			}
+		}
+	}
+	if p.inside {
+		own := buf[p.last]
+		copy(buf[1:p.last+1], buf[:p.last])
+		buf[0] = own
+	}
+	return buf
+}
+
+// stamped returns the fields of a line with its stamp: themselves where they are
+// right as they are, else a new slice.
+func stamped(fields []zapcore.Field, trace string) []zapcore.Field {
+	p := look(fields, trace)
+	if !p.change {
+		return fields
+	}
+	return p.carry(make([]zapcore.Field, 0, len(fields)+1), fields, trace)
+}
