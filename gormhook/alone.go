@@ -33,7 +33,7 @@ func (h *hook) alone(db *gorm.DB, op operation, p processor) bool {
 	if !stmt.SkipHooks && hooked(stmt.Schema, op) {
 		return false
 	}
-	s := h.subjects.of(&h.plugin, stmt)
+	s := h.subjects.of(&h.plugin, stmt, "")
 	if s.excluded {
 		return false
 	}
@@ -41,7 +41,7 @@ func (h *hook) alone(db *gorm.DB, op operation, p processor) bool {
 	if !ok {
 		return false // known after the first statement
 	}
-	t, ok := h.tables.cached(name.(string))
+	t, ok := h.tables.cached(h.tableKey(s, name.(string)))
 	if !ok || !t.plain || t.after || op == opUpdate && t.identity(s) == nil {
 		return false
 	}
@@ -90,7 +90,10 @@ func holdsAssociations(stmt *gorm.Statement, relations map[string]*schema.Relati
 		}
 		return false
 	case reflect.Map:
-		for name := range relations {
+		for name, r := range relations {
+			if r.Schema != stmt.Schema {
+				continue
+			}
 			if v.Type().Key().Kind() != reflect.String || v.MapIndex(reflect.ValueOf(name).Convert(v.Type().Key())).IsValid() {
 				return true
 			}
@@ -101,6 +104,9 @@ func holdsAssociations(stmt *gorm.Statement, relations map[string]*schema.Relati
 			return false // the columns of another type; GORM saves none of its associations
 		}
 		for _, r := range relations {
+			if r.Schema != stmt.Schema || r.Field == nil || r.Field.Schema != stmt.Schema {
+				continue // the other side's: GORM notes a has relation with the child, too
+			}
 			if _, zero := r.Field.ValueOf(stmt.Context, v); !zero {
 				return true
 			}

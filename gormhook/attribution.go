@@ -42,7 +42,7 @@ func (h *hook) attribute(ctx context.Context, s *subject, pool gorm.ConnPool) (a
 	if a.claim, err = t.Claim(s.model, tx, finished); err != nil {
 		return attribution{}, err
 	}
-	if a.claim.Mode == trail.ClaimNone {
+	if !a.claim.Held {
 		action := t.Action()
 		a.actor, a.tenant = action.Actor, action.Tenant
 		return a, nil
@@ -56,10 +56,6 @@ func (h *hook) attribute(ctx context.Context, s *subject, pool gorm.ConnPool) (a
 	}
 	return a, nil
 }
-
-// absent reports whether the own entry is to be written only if it is not
-// there.
-func (a *attribution) absent() bool { return a.claim.Mode == trail.ClaimIfAbsent }
 
 // settle tells the trace what came of its claim.
 func (a *attribution) settle(written, durable bool) { a.claim.Settle(written, durable) }
@@ -81,8 +77,8 @@ func (a *attribution) parameters(args []any, p *plan, v variant, s *subject, nam
 	if v.names {
 		all = append(all, textArray(names))
 	}
-	if v.own != ownNone {
-		all = append(all, optional(string(a.own.Event)), optional(string(a.own.Context)))
+	if v.claimed {
+		all = append(all, string(a.own.Event), optional(string(a.own.Context)))
 	}
 	if v.own == ownEntity {
 		all = append(all, a.claim.EntityID)

@@ -73,7 +73,7 @@ func (c *capture) run(ctx context.Context, query string, args []any, rows bool) 
 		}
 	}()
 	stmt := c.db.Statement
-	s := c.hook.subjects.of(&c.hook.plugin, stmt)
+	s := c.hook.subjects.of(&c.hook.plugin, stmt, query)
 	if s.excluded {
 		return plain(ctx, c.ConnPool, query, args, rows)
 	}
@@ -98,7 +98,7 @@ func plain(ctx context.Context, pool gorm.ConnPool, query string, args []any, ro
 func (c *capture) audited(r *request) (response, error) {
 	h := c.hook
 	var err error
-	r.table, err = h.tables.of(r.ctx, r.pool, h.dialect, c.tableText(r.text), r.subject)
+	r.table, err = h.tables.of(r.ctx, r.pool, h.dialect, h.tableKey(r.subject, c.tableText(r.text)))
 	if err != nil {
 		return response{}, h.failure(r.ctx, err)
 	}
@@ -123,6 +123,14 @@ func (c *capture) audited(r *request) (response, error) {
 	return c.portable(r)
 }
 
+// tableKey returns what a table is remembered by.
+func (h *hook) tableKey(s *subject, name string) tableKey {
+	if h.dialect == postgresName {
+		return tableKey{name: name}
+	}
+	return tableKey{name: name, model: h.subjects.model(s, name)}
+}
+
 // tableText returns the name of the table as the statement writes it.
 func (c *capture) tableText(query string) string {
 	stmt := c.db.Statement
@@ -143,7 +151,7 @@ func (c *capture) tableText(query string) string {
 
 // plan returns the one statement for the request.
 func (c *capture) plan(r *request) (variant, *plan) {
-	v := variant{own: r.mode, absent: r.absent(), names: r.names != nil, deleted: c.deleted, query: r.query}
+	v := variant{own: r.mode, claimed: r.claim.Held, names: r.names != nil, deleted: c.deleted, query: r.query}
 	key := planKey{query: r.text, subject: r.subject, table: r.table, variant: v}
 	return v, c.hook.plans.get(key, func() *plan {
 		return planPostgres(r.text, len(r.args), r.subject, r.table, v)

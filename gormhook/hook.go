@@ -130,12 +130,22 @@ func (h *hook) around(op operation) func(func(*gorm.DB)) func(*gorm.DB) {
 func (h *hook) begin(op operation, p processor) func(func(*gorm.DB)) func(*gorm.DB) {
 	return func(next func(*gorm.DB)) func(*gorm.DB) {
 		return func(db *gorm.DB) {
-			if open(db) && h.alone(db, op, p) {
+			if open(db) && h.spared(db, op, p) {
 				return
 			}
 			next(db)
 		}
 	}
+}
+
+// spared is alone, with a panic in what it calls of the model's own as a no.
+func (h *hook) spared(db *gorm.DB, op operation, p processor) (yes bool) {
+	defer func() {
+		if recover() != nil {
+			yes = false // the same call will say so where an error can be returned
+		}
+	}()
+	return h.alone(db, op, p)
 }
 
 // open sees to it that an action that is to be recorded ahead is, before the

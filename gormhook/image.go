@@ -1,10 +1,13 @@
 package gormhook
 
 import (
+	"bytes"
 	"crypto/sha256"
 	"encoding/hex"
 	"encoding/json"
+	"errors"
 	"fmt"
+	"io"
 	"math"
 	"strconv"
 	"strings"
@@ -207,8 +210,10 @@ func (c *column) spell(v any) string {
 	case time.Time:
 		return c.spellTime(v)
 	case []byte:
-		if c.kind == kindJSON && json.Valid(v) {
-			return compact(v)
+		if c.kind == kindJSON {
+			if text, ok := canonical(v); ok {
+				return text
+			}
 		}
 		return `"\\x` + hex.EncodeToString(v) + `"`
 	case string:
@@ -246,8 +251,8 @@ func (c *column) spellText(v string) string {
 			return c.spellTime(t)
 		}
 	case kindJSON:
-		if json.Valid([]byte(v)) {
-			return compact([]byte(v))
+		if text, ok := canonical([]byte(v)); ok {
+			return text
 		}
 	case kindNumeric:
 		if number(v) {
@@ -292,25 +297,24 @@ func readTime(s string) (time.Time, bool) {
 	return time.Time{}, false
 }
 
-// compact writes JSON without white space. Numbers stay as they are written.
-func compact(v []byte) string {
-	var b strings.Builder
-	text := false
-	for i := 0; i < len(v); i++ {
-		switch c := v[i]; {
-		case text:
-			b.WriteByte(c)
-			if c == '\\' && i+1 < len(v) {
-				i++
-				b.WriteByte(v[i])
-			} else if c == '"' {
-				text = false
-			}
-		case c == ' ' || c == '\t' || c == '\n' || c == '\r':
-		default:
-			text = c == '"'
-			b.WriteByte(c)
-		}
+// canonical returns JSON with the keys of its objects in order and without
+// white space, so that one value has one text. Numbers stay as they are
+// written. It reports false where v is no JSON.
+func canonical(v []byte) (string, bool) {
+	d := json.NewDecoder(bytes.NewReader(v))
+	d.UseNumber()
+	var value any
+	if d.Decode(&value) != nil || d.More() {
+		return "", false
 	}
-	return b.String()
+	if _, err := d.Token(); !errors.Is(err, io.EOF) {
+		return "", false
+	}
+	var b bytes.Buffer
+	e := json.NewEncoder(&b)
+	e.SetEscapeHTML(false)
+	if e.Encode(value) != nil {
+		return "", false
+	}
+	return strings.TrimSuffix(b.String(), "\n"), true
 }

@@ -104,6 +104,7 @@ func (p *parsed) qualifier() string {
 // text ahead of it ends.
 func (l *lexer) until(each func(t token, depth int), keywords ...string) (token, int) {
 	depth, last := 0, l.pos
+	distinct := false // behind IS [NOT] DISTINCT comes a FROM that begins nothing
 	for {
 		t := l.next()
 		if t.kind == tokenEnd {
@@ -117,7 +118,7 @@ func (l *lexer) until(each func(t token, depth int), keywords ...string) (token,
 				depth--
 			}
 		}
-		if depth == 0 && t.kind == tokenWord {
+		if depth == 0 && t.kind == tokenWord && !distinct {
 			for _, k := range keywords {
 				if t.is(l.sql, k) {
 					return t, last
@@ -127,6 +128,7 @@ func (l *lexer) until(each func(t token, depth int), keywords ...string) (token,
 		if each != nil {
 			each(t, depth)
 		}
+		distinct = t.is(l.sql, "DISTINCT")
 		last = t.end
 	}
 }

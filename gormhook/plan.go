@@ -14,7 +14,7 @@ const (
 // variant is what the text of a plan depends on beside the statement's own.
 type variant struct {
 	own     ownMode
-	absent  bool // only if no entry has the trace's id
+	claimed bool // the id is a trace's, which somebody else may have taken
 	names   bool // the labels of the rows are given
 	deleted bool // a statement of GORM's delete, whatever its verb
 	query   bool // the caller wants rows

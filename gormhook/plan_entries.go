@@ -12,14 +12,14 @@ type changed struct {
 
 // shapeOf returns the shape of the result: rows where the caller wants rows,
 // else the command tag, if each row that is affected leaves an entry and
-// nobody needs to know more.
+// nobody needs to know whether one was the action's own.
 func (p *planner) shapeOf(each bool) shape {
 	switch {
-	case p.variant.query && (p.variant.own == ownEntity || p.variant.absent || p.variant.own != ownNone && !each):
+	case p.variant.query && p.variant.claimed:
 		return shapeOwned
 	case p.variant.query:
 		return shapeRows
-	case each && p.variant.own != ownEntity && !p.variant.absent:
+	case each && !p.variant.claimed:
 		return shapeTag
 	default:
 		return shapeCount
@@ -27,25 +27,31 @@ func (p *planner) shapeOf(each bool) shape {
 }
 
 // finish writes the INSERT of the entries behind the CTEs, and what the
-// statement returns.
+// statement returns. An entry whose id is a trace's is inserted where nobody
+// else has written it, which only the index can tell; the row gets an entry
+// with an id of its own otherwise.
 func (p *planner) finish(out *plan, b *strings.Builder, row changed) *plan {
-	own := p.own()
-	entries := p.entries(out, row, own)
-	if out.shape == shapeTag {
-		b.WriteString("\n" + entries)
-		out.text = b.String()
-		return out
-	}
-	b.WriteString(", audit_entry AS (\n" + entries)
-	if out.shape != shapeRows {
-		owned := `FALSE`
-		if own != "" {
-			owned = `id = ` + p.param(paramTrace, "uuid")
+	owned := `FALSE`
+	if p.variant.claimed {
+		owned = `EXISTS (SELECT 1 FROM audit_own)`
+		own := p.own()
+		b.WriteString(", audit_rows AS MATERIALIZED (\n" + p.rows(out, row) + "\n), audit_own AS (\n" +
+			p.insertion(p.param(paramTrace, "uuid"), p.param(paramEvent, "text"), p.param(paramContext, "jsonb")) +
+			"\nFROM audit_rows WHERE " + own + "\nON CONFLICT (id) DO NOTHING RETURNING id\n), audit_entry AS (\n" +
+			p.insertion(p.freshID(), `audit_event`, `NULL::jsonb`) +
+			"\nFROM audit_rows WHERE NOT " + own + " OR NOT " + owned + "\n)")
+	} else {
+		if out.shape != shapeTag {
+			b.WriteString(", audit_entry AS (")
 		}
-		b.WriteString("\nRETURNING " + owned + " AS audit_owned")
+		b.WriteString("\n" + p.insertion(p.id(out), `audit_event`, `NULL::jsonb`) + "\nFROM (" + p.rows(out, row) + ") AS audit_rows")
+		if out.shape == shapeTag {
+			out.text = b.String()
+			return out
+		}
+		b.WriteString("\n)")
 	}
-	b.WriteString("\n)\nSELECT ")
-	const owned = `coalesce((SELECT bool_or(audit_owned) FROM audit_entry), FALSE)`
+	b.WriteString("\nSELECT ")
 	if out.shape == shapeCount {
 		b.WriteString(`count(*), ` + owned + ` FROM ` + row.from)
 		out.text = b.String()
@@ -81,62 +87,64 @@ func (p *planner) returned() string {
 	return b.String()
 }
 
-// own returns the condition that a row is the action's own; empty for none.
+// own returns the condition that a row is the action's own.
 func (p *planner) own() string {
-	var own string
-	switch p.variant.own {
-	case ownFirst:
-		own = `audit_number = 1`
-	case ownEntity:
-		own = `audit_entity = ` + p.param(paramEntity, "text")
-	default:
-		return ""
+	if p.variant.own == ownEntity {
+		return `(audit_entity = ` + p.param(paramEntity, "text") + `)`
 	}
-	if p.variant.absent {
-		own += ` AND NOT EXISTS (SELECT 1 FROM audit_logs WHERE id = ` + p.param(paramTrace, "uuid") + `)`
-	}
-	return `(` + own + `)`
+	return `(audit_number = 1)`
 }
 
-// entries returns the INSERT of the entries. Their seq is drawn as they are
-// inserted, which is behind the lock of the rows they are of.
-func (p *planner) entries(out *plan, row changed, own string) string {
-	id := `(` + p.param(paramID, "text") + ` || substr(gen_random_uuid()::text, 20))::uuid`
-	event, context := `audit_event`, `NULL::jsonb`
+// freshID returns the expression of an id that begins with the statement's
+// instant; what is random in it is taken from an id of version 4, whose
+// variant is the same.
+func (p *planner) freshID() string {
+	return `(` + p.param(paramID, "text") + ` || substr(gen_random_uuid()::text, 20))::uuid`
+}
+
+// id returns the expression of an entry's id outside any action: the first row
+// of the statement has the id of its trace.
+func (p *planner) id(out *plan) string {
 	switch {
 	case out.sole:
-		id = p.param(paramID, "uuid")
-		if own != "" {
-			event = `coalesce(` + p.param(paramEvent, "text") + `, audit_event)`
-			context = p.param(paramContext, "jsonb")
-		}
-	case own != "":
-		id = `CASE WHEN ` + own + ` THEN ` + p.param(paramTrace, "uuid") + ` ELSE ` + id + ` END`
-		event = `CASE WHEN ` + own + ` THEN coalesce(` + p.param(paramEvent, "text") + `, audit_event) ELSE audit_event END`
-		context = `CASE WHEN ` + own + ` THEN ` + p.param(paramContext, "jsonb") + ` END`
+		return p.param(paramID, "uuid")
+	case p.variant.own == ownFirst:
+		return `CASE WHEN audit_number = 1 THEN ` + p.param(paramTrace, "uuid") + ` ELSE ` + p.freshID() + ` END`
+	default:
+		return p.freshID()
 	}
+}
+
+// rows returns the query of what the entries say of each row.
+func (p *planner) rows(out *plan, row changed) string {
 	name := row.name
-	if name == "" && !p.variant.names {
+	if name == "" {
 		name = `NULL`
 	}
 	number := ``
-	if p.variant.names || p.variant.own == ownFirst && !out.sole {
+	if p.variant.own == ownFirst && !out.sole {
 		number = `row_number() OVER () AS audit_number, `
 	}
 	if p.variant.names {
 		name = `(` + p.param(paramNames, "text[]") + `)[row_number() OVER ()]`
 	}
-	inner := `SELECT ` + number + row.entity + ` AS audit_entity, ` + name + ` AS audit_label, ` +
+	query := `SELECT ` + number + row.entity + ` AS audit_entity, ` + name + ` AS audit_label, ` +
 		row.event + ` AS audit_event, ` + row.operation + ` AS audit_operation, ` +
 		row.before + ` AS audit_b, ` + row.after + ` AS audit_a FROM ` + row.from
 	if row.where != "" {
-		inner += ` WHERE ` + row.where
+		query += ` WHERE ` + row.where
 	}
+	return query
+}
+
+// insertion returns the INSERT of entries from audit_rows, up to its FROM.
+// Their seq is drawn as they are inserted, which is behind the lock of the
+// rows they are of.
+func (p *planner) insertion(id, event, context string) string {
 	return `INSERT INTO audit_logs (id, trace_id, created_at, tenant_id, user_id, user_name, user_kind, on_behalf_of,
 	event, operation, model, entity_id, entity_name, before, after, outcome, context)
 SELECT ` + id + `, ` + p.param(paramTrace, "uuid") + `, ` + p.param(paramAt, "timestamptz") + `, ` +
 		p.param(paramTenant, "text") + `, ` + p.param(paramUserID, "text") + `, ` + p.param(paramUserName, "text") + `, ` +
 		p.param(paramUserKind, "text") + `, ` + p.param(paramOnBehalfOf, "text") + `,
-	` + event + `, audit_operation, ` + p.param(paramModel, "text") + `, audit_entity, audit_label, audit_b, audit_a, 'success', ` + context + `
-FROM (` + inner + `) AS audit_rows`
+	` + event + `, audit_operation, ` + p.param(paramModel, "text") + `, audit_entity, audit_label, audit_b, audit_a, 'success', ` + context
 }

@@ -31,7 +31,7 @@ const (
 	paramOnBehalfOf
 	paramModel
 	paramNames   // only with variant.names
-	paramEvent   // only with variant.own, and all that follows
+	paramEvent   // only with variant.claimed, and all that follows
 	paramContext //
 	paramEntity  // only with ownEntity
 )
@@ -70,7 +70,7 @@ func (p *planner) insertPlan() *plan {
 	if p.or || p.tuples == 0 {
 		return &plan{}
 	}
-	out := &plan{ok: true, shape: p.shapeOf(true), sole: p.tuples == 1 && p.conflict == "" && p.variant.own != ownEntity && !p.variant.absent}
+	out := &plan{ok: true, shape: p.shapeOf(true), sole: p.tuples == 1 && p.conflict == "" && !p.variant.claimed}
 	var b strings.Builder
 	b.WriteString("WITH audit_new AS (\nINSERT INTO " + p.parsed.table)
 	if p.alias != "" {
@@ -99,22 +99,25 @@ func (p *planner) insertPlan() *plan {
 		where = p.conflictWhere
 	}
 	existing := p.existing()
-	b.WriteString("\nWHERE CASE WHEN (" + where + ") THEN set_config('audit.before', (" +
-		p.table.row(p.subject.digested, existing) + ")::text, true) IS NOT NULL ELSE FALSE END")
-	b.WriteString("\nRETURNING *, nullif(current_setting('audit.before', true), '')::jsonb AS audit_before," +
-		" set_config('audit.before', '', true) AS audit_reset\n), audit_row AS (\nSELECT audit_new.*, ")
-	hidden := []string{"audit_before", "audit_reset"}
+	key := p.table.label(p.subject)
+	b.WriteString("\nWHERE CASE WHEN (" + where + ") THEN set_config('audit.before', jsonb_build_object('entity', " +
+		p.table.entityID(p.subject, key, p.of(existing)) + ", 'row', " + p.table.row(p.subject.digested, existing) +
+		")::text, true) IS NOT NULL ELSE FALSE END")
+	b.WriteString("\nRETURNING *, nullif(current_setting('audit.before', true), '')::jsonb AS audit_stash," +
+		" set_config('audit.before', '', true) AS audit_reset\n), audit_row AS (\nSELECT audit_new.*," +
+		" audit_stash -> 'row' AS audit_before, ")
+	hidden := []string{"audit_stash", "audit_reset"}
 	b.WriteString(p.table.row(p.subject.digested, `audit_new`, hidden...) + " AS audit_after, ")
 	b.WriteString(p.table.row(p.subject.rule, `audit_new`, hidden...) + " AS audit_image FROM audit_new\n)")
 	row.from = `audit_row`
-	row.entity = p.table.entityID(p.subject, p.table.label(p.subject), p.of("audit_row"))
+	row.entity = "coalesce(audit_stash ->> 'entity', " + p.table.entityID(p.subject, key, p.of("audit_row")) + ")"
 	row.name = p.name("audit_row")
 	row.operation = `CASE WHEN audit_before IS NULL THEN 'insert' ELSE 'update' END`
 	row.event = `CASE WHEN audit_before IS NULL THEN 'create' ELSE ` + p.jsonEvent() + ` END`
 	masked := p.subject.masked(p.table)
 	row.before = diffOf(`audit_before`, `audit_after`, masked)
 	row.after = `CASE WHEN audit_before IS NULL THEN audit_image ELSE ` + diffOf(`audit_after`, `audit_before`, masked) + ` END`
-	row.where = `audit_before IS DISTINCT FROM audit_after AND (audit_before IS NULL OR audit_before::text <> audit_after::text)`
+	row.where = `audit_before IS NULL OR audit_before::text <> audit_after::text`
 	out.shape = p.shapeOf(false)
 	return p.finish(out, &b, row)
 }
@@ -194,7 +197,7 @@ func (p *planner) updatePlan() *plan {
 		b.WriteString(t + ".*, ")
 	}
 	b.WriteString(p.table.entityID(p.subject, key, func(i int) string { return keys[i] }) + " AS audit_entity")
-	b.WriteString(",\n" + rowOf(columns, old) + " *<> " + rowOf(columns, now) + " AS audit_changed")
+	b.WriteString(",\n" + p.rowOf(columns, old) + " *<> " + p.rowOf(columns, now) + " AS audit_changed")
 	b.WriteString(",\n" + p.table.object(p.subject, columns, old) + " AS audit_before")
 	b.WriteString(",\n" + p.table.object(p.subject, columns, now) + " AS audit_after")
 	row := changed{
@@ -208,7 +211,7 @@ func (p *planner) updatePlan() *plan {
 				b.WriteString(", ")
 			}
 			one := []int{i}
-			b.WriteString("CASE WHEN " + rowOf(one, old) + " *= " + rowOf(one, now) + " THEN " + literal(p.table.columns[i].name) + "::text END")
+			b.WriteString("CASE WHEN " + p.rowOf(one, old) + " *= " + p.rowOf(one, now) + " THEN " + literal(p.table.columns[i].name) + "::text END")
 		}
 		b.WriteString("], NULL) AS audit_same")
 		row.before, row.after = `audit_before - audit_same`, `audit_after - audit_same`
@@ -328,14 +331,19 @@ func (p *planner) of(alias string) func(i int) string {
 // rowOf makes a record of columns, to be compared by *<>, which knows equal
 // from identical and takes types that have no equality. Without the cast
 // PostgreSQL would compare the columns one by one.
-func rowOf(columns []int, expr func(int) string) string {
+// JSON is compared as it is spelled: white space makes no other value of it.
+func (p *planner) rowOf(columns []int, expr func(int) string) string {
 	var b strings.Builder
 	b.WriteString("ROW(")
 	for n, i := range columns {
 		if n > 0 {
 			b.WriteString(", ")
 		}
-		b.WriteString(expr(i))
+		if p.table.columns[i].kind == kindJSON {
+			b.WriteString("coalesce((" + expr(i) + ")::jsonb::text, 'null')")
+		} else {
+			b.WriteString(expr(i))
+		}
 	}
 	return b.String() + ")::record"
 }

@@ -174,19 +174,22 @@ func (c *capture) entries(r *request, parsed *parsed, changes []change) (entries
 			e.EntityName = r.label(n, len(changes), ch.after)
 		}
 		if !owned && r.isOwn(len(entries), e.EntityID) {
-			if owned, err = c.free(r); err != nil {
+			own := e
+			own.ID = r.id
+			if !r.claim.Held { // a trace of this statement's own
+				owned = true
+				entries = append(entries, own)
+				continue
+			}
+			own.Event, own.Context = r.own.Event, r.own.Context
+			if owned, err = store.InsertOnce(r.ctx, r.pool, c.hook.dialect, own); err != nil {
 				return nil, false, err
 			}
 			if owned {
-				e.ID, e.Context = r.id, r.own.Context
-				if r.own.Event != "" {
-					e.Event = r.own.Event
-				}
+				continue
 			}
 		}
-		if e.ID != r.id {
-			e.ID = trail.NewID(r.at)
-		}
+		e.ID = trail.NewID(r.at)
 		entries = append(entries, e)
 	}
 	return entries, owned, nil
@@ -203,19 +206,6 @@ func (r *request) isOwn(n int, entity string) bool {
 	default:
 		return false
 	}
-}
-
-// free reports whether the trace's id is free to be taken.
-func (c *capture) free(r *request) (bool, error) {
-	if !r.absent() {
-		return true, nil
-	}
-	query := `SELECT 1 FROM audit_logs WHERE id = ?`
-	if c.hook.dialect == postgresName {
-		query = `SELECT 1::text FROM audit_logs WHERE id = $1::uuid`
-	}
-	_, taken, err := queryText(r.ctx, r.pool, query, r.id.String())
-	return !taken, err
 }
 
 // updateEvent is the event of an updated row, as in a plan.

@@ -37,6 +37,8 @@ func (c *column) imageOf(expr string, r rule) (image string, differs bool) {
 		return spellTime(expr, c.kind), true
 	case kindBytes:
 		return spellBytes(expr), true
+	case kindTimeRange:
+		return spellRange(expr), true
 	case kindTimes:
 		return spellArray(expr, spellTime("e", kindTime)), true
 	case kindTimestamps:
@@ -48,8 +50,12 @@ func (c *column) imageOf(expr string, r rule) (image string, differs bool) {
 	}
 }
 
+// spellArray spells each element of an array. An empty array has no elements
+// to aggregate, and one of several dimensions would lose them: that one is
+// left as the database spells it.
 func spellArray(expr, element string) string {
-	return `(SELECT jsonb_agg(` + element + ` ORDER BY n) FROM unnest(` + expr + `) WITH ORDINALITY AS u(e, n))`
+	return `CASE WHEN array_ndims(` + expr + `) > 1 THEN to_jsonb(` + expr + `) WHEN ` + expr + ` IS NOT NULL THEN coalesce((SELECT jsonb_agg(` +
+		element + ` ORDER BY n) FROM unnest(` + expr + `) WITH ORDINALITY AS u(e, n)), '[]'::jsonb) END`
 }
 
 // spellTime leaves infinity as it is: to_char has no word for it.
@@ -59,6 +65,14 @@ func spellTime(expr string, k kind) string {
 		at = expr + ` AT TIME ZONE 'UTC'`
 	}
 	return `CASE WHEN isfinite(` + expr + `) THEN to_char(` + at + `, ` + timeFormat + `) ELSE ` + expr + `::text END`
+}
+
+// spellRange spells a tstzrange, whose own text is in the zone of the session.
+func spellRange(expr string) string {
+	bound := func(f string) string { return `coalesce(` + spellTime(f+`(`+expr+`)`, kindTime) + `, '')` }
+	return `CASE WHEN isempty(` + expr + `) THEN 'empty' WHEN ` + expr + ` IS NOT NULL THEN CASE WHEN lower_inc(` + expr +
+		`) THEN '[' ELSE '(' END || ` + bound("lower") + ` || ',' || ` + bound("upper") + ` || CASE WHEN upper_inc(` + expr +
+		`) THEN ']' ELSE ')' END END`
 }
 
 func spellBytes(expr string) string { return literal(`\x`) + ` || encode(` + expr + `, 'hex')` }

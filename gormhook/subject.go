@@ -54,11 +54,21 @@ type subjectKey struct {
 	table  string
 }
 
-type subjects struct{ known sync.Map }
+type subjects struct {
+	known  sync.Map
+	models sync.Map // a table's bare name -> the schema of its model
+}
 
-// of returns the subject of a statement.
-func (s *subjects) of(p *Plugin, stmt *gorm.Statement) *subject {
-	return s.named(p, stmt.Schema, stmt.Table)
+// of returns the subject of a statement. Where its table is an expression,
+// GORM knows an alias at best, and the text says what it is.
+func (s *subjects) of(p *Plugin, stmt *gorm.Statement, query string) *subject {
+	table := stmt.Table
+	if stmt.TableExpr != nil {
+		if read, ok := parse(query); ok {
+			table = read.names[len(read.names)-1]
+		}
+	}
+	return s.named(p, stmt.Schema, table)
 }
 
 func (s *subjects) named(p *Plugin, sch *schema.Schema, table string) *subject {
@@ -66,8 +76,25 @@ func (s *subjects) named(p *Plugin, sch *schema.Schema, table string) *subject {
 	if v, ok := s.known.Load(key); ok {
 		return v.(*subject)
 	}
-	v, _ := s.known.LoadOrStore(key, newSubject(p, sch, table))
+	made := newSubject(p, sch, table)
+	if sch != nil {
+		s.models.Store(bareName(table), sch)
+	}
+	v, _ := s.known.LoadOrStore(key, made)
 	return v.(*subject)
+}
+
+// model returns the schema of the model that was last seen with a table, for a
+// statement that names only the table. SQLite does not know a bool when it
+// sees one, the model does.
+func (s *subjects) model(sub *subject, table string) *schema.Schema {
+	if sub.schema != nil {
+		return sub.schema
+	}
+	if v, ok := s.models.Load(bareName(table)); ok {
+		return v.(*schema.Schema)
+	}
+	return nil
 }
 
 func newSubject(p *Plugin, sch *schema.Schema, table string) *subject {
@@ -150,14 +177,6 @@ func (s *subject) masked(t *table) []string {
 		}
 	}
 	return names
-}
-
-// field returns the model's field of a column, or nil.
-func (s *subject) field(column string) *schema.Field {
-	if s.schema == nil {
-		return nil
-	}
-	return s.schema.FieldsByDBName[column]
 }
 
 // bareName returns a table's name without its schema and quotes.

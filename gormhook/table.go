@@ -8,6 +8,7 @@ import (
 	"sync/atomic"
 
 	"gorm.io/gorm"
+	"gorm.io/gorm/schema"
 )
 
 const (
@@ -31,6 +32,7 @@ const (
 	kindTimes                 // PostgreSQL: an array of kindTime
 	kindTimestamps
 	kindBytesArray
+	kindTimeRange
 )
 
 // column is a column of a table as the database has it.
@@ -47,9 +49,12 @@ type table struct {
 	plain   bool // an ordinary or partitioned table, without rules
 	oid     string
 	columns []column
-	key     []int   // the primary key, else nil
-	unique  [][]int // further unique keys that no condition narrows
-	strong  map[string]bool
+	key     []int           // the primary key, else nil
+	unique  [][]int         // further unique keys that no condition narrows
+	strong  map[string]bool // PostgreSQL: columns of unique keys, which foreign keys may refer to
+	// conflicts are, on SQLite, all unique keys, those of some rows included;
+	// nil stands for one over expressions.
+	conflicts [][]int
 
 	// rewritten: a trigger may change a row as it is written, or a column is
 	// computed from others; the columns that a statement sets are not all.
@@ -79,8 +84,15 @@ func (t *table) column(name string) (int, bool) {
 // tables remembers what the database said of each table, until something that
 // passes through this db changes the schema.
 type tables struct {
-	known      sync.Map // the name as written -> *table
+	known      sync.Map // tableKey -> *table
 	generation atomic.Uint64
+}
+
+// tableKey is the name as a statement writes it and, on SQLite, the model that
+// says more of its columns.
+type tableKey struct {
+	name  string
+	model *schema.Schema
 }
 
 // forget makes the tables be read again, after the schema may have changed.
@@ -91,32 +103,32 @@ func (ts *tables) forget() {
 
 // of returns the table by its name as the statement writes it, reading it
 // through pool where it is not known.
-func (ts *tables) of(ctx context.Context, pool gorm.ConnPool, dialect, name string, s *subject) (*table, error) {
-	if v, ok := ts.known.Load(name); ok {
+func (ts *tables) of(ctx context.Context, pool gorm.ConnPool, dialect string, key tableKey) (*table, error) {
+	if v, ok := ts.known.Load(key); ok {
 		return v.(*table), nil
 	}
 	t := &table{generation: ts.generation.Load()}
 	var err error
 	if dialect == postgresName {
-		err = t.readPostgres(ctx, pool, name)
+		err = t.readPostgres(ctx, pool, key.name)
 	} else {
-		err = t.readSQLite(ctx, pool, bareName(name))
+		err = t.readSQLite(ctx, pool, bareName(key.name))
 	}
 	if err != nil {
-		return nil, fmt.Errorf("reading the columns of table %s: %w", name, err)
+		return nil, fmt.Errorf("reading the columns of table %s: %w", key.name, err)
 	}
-	if dialect == sqliteName {
-		t.refine(s)
+	if key.model != nil {
+		t.refine(key.model)
 	}
 	if t.exists && t.generation == ts.generation.Load() {
-		ts.known.Store(name, t)
+		ts.known.Store(key, t)
 	}
 	return t, nil
 }
 
 // cached returns the table if it is known already.
-func (ts *tables) cached(name string) (*table, bool) {
-	v, ok := ts.known.Load(name)
+func (ts *tables) cached(key tableKey) (*table, bool) {
+	v, ok := ts.known.Load(key)
 	if !ok {
 		return nil, false
 	}

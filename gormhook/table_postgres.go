@@ -124,6 +124,8 @@ func postgresKind(typ string) (kind, bool) {
 		return kindTimestamp, false
 	case "bytea":
 		return kindBytes, false
+	case "tstzrange":
+		return kindTimeRange, false
 	case "timestamptz[]":
 		return kindTimes, false
 	case "timestamp[]":

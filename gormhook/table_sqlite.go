@@ -23,8 +23,9 @@ SELECT json_object(
 		FROM pragma_table_xinfo(?1)
 	),
 	'keys', (
-		SELECT json_group_array(json((SELECT json_group_array(name) FROM pragma_index_info(i.name))))
-		FROM pragma_index_list(?1) i WHERE i."unique" AND NOT i.partial
+		SELECT json_group_array(json_object('partial', partial, 'columns',
+			json((SELECT json_group_array(name) FROM pragma_index_info(i.name)))))
+		FROM pragma_index_list(?1) i WHERE i."unique"
 	),
 	'triggers', (
 		SELECT json_group_array(sql) FROM (
@@ -45,7 +46,10 @@ func (t *table) readSQLite(ctx context.Context, pool gorm.ConnPool, name string)
 			Name, Type string
 			PK, Hidden int
 		}
-		Keys     [][]*string
+		Keys []struct {
+			Partial int
+			Columns []*string
+		}
 		Triggers []string
 	}
 	if err := json.Unmarshal([]byte(text), &read); err != nil {
@@ -76,9 +80,9 @@ func (t *table) readSQLite(ctx context.Context, pool gorm.ConnPool, name string)
 	if len(t.key) == 1 && t.rowid {
 		t.rowidAlias = integer
 	}
-	for _, names := range read.Keys {
+	for _, k := range read.Keys {
 		var key []int
-		for _, name := range names {
+		for _, name := range k.Columns {
 			if name == nil { // an expression
 				key = nil
 				break
@@ -87,7 +91,10 @@ func (t *table) readSQLite(ctx context.Context, pool gorm.ConnPool, name string)
 				key = append(key, i)
 			}
 		}
-		t.unique = append(t.unique, key)
+		t.conflicts = append(t.conflicts, key)
+		if k.Partial == 0 && key != nil {
+			t.unique = append(t.unique, key)
+		}
 	}
 	t.after = len(read.Triggers) > 0
 	t.rewritten = t.rewritten || t.after
@@ -149,9 +156,9 @@ var timeType = reflect.TypeFor[time.Time]()
 
 // refine takes from the model what a declared type does not say: GORM declares
 // a bool as numeric.
-func (t *table) refine(s *subject) {
+func (t *table) refine(model *schema.Schema) {
 	for i := range t.columns {
-		f := s.field(t.columns[i].name)
+		f := model.FieldsByDBName[t.columns[i].name]
 		if f == nil || f.Serializer != nil {
 			continue
 		}

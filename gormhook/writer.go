@@ -2,6 +2,7 @@ package gormhook
 
 import (
 	"context"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -89,33 +90,16 @@ func (w *writer) update() ([]change, *collected, error) {
 	if err != nil {
 		return nil, nil, err
 	}
-	q := w.parsed.qualifier()
 	text := w.text[:len(w.text)-len(w.tail())]
-	args := w.args
-	id, qualifier := w.sqliteID(), ""
-	if w.postgres() {
-		id, qualifier = w.idExpr(q), q
+	var rows *collected
+	switch {
+	case w.postgres():
+		rows, err = w.updateLocked(before)
+	case len(before) > 1 && w.setsID():
+		rows, err = w.updateEach(before)
+	default:
+		rows, err = w.run(text, w.sqliteID(), "", w.args)
 	}
-	if w.postgres() && w.parsed.from == "" {
-		// Only the rows that were locked: others may have come since.
-		locked := make([]string, len(before))
-		for i, b := range before {
-			locked[i] = b.id
-		}
-		n := len(args)
-		head := `UPDATE ` + w.parsed.table
-		if w.parsed.alias != "" {
-			head += ` AS ` + w.parsed.alias
-		}
-		text = head + ` SET ` + w.parsed.set +
-			` FROM unnest($` + strconv.Itoa(n+1) + `::text[]) AS audit_locked(audit_id) WHERE ` + id + ` = audit_id`
-		if w.parsed.where != "" {
-			text += ` AND (` + w.parsed.where + `)`
-		}
-		args = append(args[:n:n], textArray(locked))
-		id = `audit_id`
-	}
-	rows, err := w.run(text, id, qualifier, args)
 	if err != nil {
 		return nil, nil, err
 	}
@@ -123,6 +107,85 @@ func (w *writer) update() ([]change, *collected, error) {
 		return nil, nil, err
 	}
 	return pair(before, w.affected), rows, nil
+}
+
+// updateLocked changes the rows that were locked and no others, which may have
+// come since, and returns for each what it was locked by.
+func (w *writer) updateLocked(before []*image) (*collected, error) {
+	locked := make([]string, len(before))
+	for i, b := range before {
+		locked[i] = b.id
+	}
+	p, n, q := w.parsed, len(w.args), w.parsed.qualifier()
+	text := `UPDATE ` + p.table
+	if p.alias != "" {
+		text += ` AS ` + p.alias
+	}
+	text += ` SET ` + p.set + ` FROM unnest($` + strconv.Itoa(n+1) + `::text[]) AS audit_locked(audit_id)`
+	if p.from != "" {
+		text += `, ` + p.from
+	}
+	text += ` WHERE ` + w.idExpr(q) + ` = audit_id`
+	if p.where != "" {
+		text += ` AND (` + p.where + `)`
+	}
+	return w.run(text, `audit_id`, q, append(w.args[:n:n], textArray(locked)))
+}
+
+// setsID reports whether the statement sets what SQLite identifies rows by.
+func (w *writer) setsID() bool {
+	for _, name := range w.parsed.columns {
+		i, ok := w.table.column(name)
+		if !ok {
+			continue
+		}
+		if w.table.rowid && w.table.columns[i].name == w.table.rowidAlias {
+			return true
+		}
+		if !w.table.rowid && slices.Contains(w.table.key, i) {
+			return true
+		}
+	}
+	return w.parsed.columns == nil
+}
+
+// updateEach changes the rows one by one, so that each is known by what it was.
+func (w *writer) updateEach(before []*image) (*collected, error) {
+	p := w.parsed
+	text := `UPDATE ` + p.table
+	if p.alias != "" {
+		text += ` AS ` + p.alias
+	}
+	text += ` SET ` + p.set
+	if p.from != "" {
+		text += ` FROM ` + p.from
+	}
+	text += ` WHERE ` + w.idExpr(p.qualifier()) + ` = ?`
+	args := w.args
+	n := count(p.set) + count(p.from)
+	if p.where != "" {
+		text += ` AND (` + p.where + `)`
+	}
+	var all *collected
+	var affected []*image
+	for _, b := range before {
+		one := append(append(append([]any{}, args[:n]...), b.id), args[n:]...)
+		rows, err := w.run(text, w.sqliteID(), "", one)
+		if err != nil {
+			return nil, err
+		}
+		for _, a := range w.affected {
+			a.id = b.id
+		}
+		affected = append(affected, w.affected...)
+		if all == nil {
+			all = rows
+		} else {
+			all.values = append(all.values, rows.values...)
+		}
+	}
+	w.affected = affected
+	return all, nil
 }
 
 // lock reads the rows that the statement is about to change, under their lock.
@@ -165,7 +228,17 @@ func (w *writer) lock() ([]*image, error) {
 	if err != nil {
 		return nil, err
 	}
-	return w.read(rows), nil
+	return distinct(w.read(rows)), nil
+}
+
+// distinct returns each row once: a join may have found it often.
+func distinct(images []*image) []*image {
+	seen := make(map[string]bool, len(images))
+	return slices.DeleteFunc(images, func(img *image) bool {
+		was := seen[img.id]
+		seen[img.id] = true
+		return was
+	})
 }
 
 func unqualified(p *parsed) string {
@@ -236,14 +309,15 @@ func (w *writer) sqliteID() string {
 // insert inserts and reads what was inserted; an upsert also tells what it
 // updated.
 func (w *writer) insert() ([]change, *collected, error) {
-	text := w.text[:len(w.text)-len(w.tail())]
-	var before []*image
-	var err error
-	switch {
-	case w.parsed.conflictUpdate && w.postgres():
+	if w.parsed.conflictUpdate && w.postgres() {
 		return w.upsertPostgres()
-	case w.parsed.conflictUpdate || w.parsed.or:
-		if before, err = w.rehearse(text); err != nil {
+	}
+	text := w.text[:len(w.text)-len(w.tail())]
+	upsert := w.parsed.conflictUpdate || w.parsed.or
+	var before []*image
+	if upsert {
+		var err error
+		if before, err = w.inTheWay(text); err != nil {
 			return nil, nil, err
 		}
 	}
@@ -256,15 +330,19 @@ func (w *writer) insert() ([]change, *collected, error) {
 	if err != nil {
 		return nil, nil, err
 	}
-	if err := w.again(); err != nil {
-		return nil, nil, err
-	}
 	if n := len(w.affected); n > 0 && !w.postgres() && w.table.rowid {
 		if last, err := strconv.ParseInt(w.affected[n-1].id, 10, 64); err == nil {
 			w.lastID = &last
 		}
 	}
-	return pair(before, w.affected), rows, nil
+	if err := w.again(); err != nil {
+		return nil, nil, err
+	}
+	if upsert {
+		changes, err := w.upserted(before)
+		return changes, rows, err
+	}
+	return pair(nil, w.affected), rows, nil
 }
 
 // pair finds for each row before what it became. A row that is only there
@@ -278,12 +356,13 @@ func pair(before, after []*image) []change {
 		was[b.id] = b
 	}
 	changes := make([]change, 0, len(after))
+	found := make(map[string]bool, len(after))
 	for _, a := range after {
 		changes = append(changes, change{was[a.id], a})
-		delete(was, a.id)
+		was[a.id], found[a.id] = a, true // an upsert may come to the same row again
 	}
 	for _, b := range before {
-		if _, gone := was[b.id]; gone {
+		if !found[b.id] {
 			changes = append(changes, change{before: b})
 		}
 	}

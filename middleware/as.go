@@ -15,7 +15,8 @@ import (
 //
 //	r.GET("/files/:id", audit.As("download", "file"), download)
 //
-// On a route without the middleware it does nothing.
+// What is refused ahead of it in the chain is still called by convention, a
+// read is called read. On a route without the middleware it does nothing.
 func As(event trail.Event, model ...string) gin.HandlerFunc {
 	return as{event: event, model: model}.handle
 }
@@ -42,7 +43,7 @@ func (a as) handle(c *gin.Context) {
 	}
 	trace := r.Trace()
 	err := trace.Annotate(a.event, model, r.cfg.events[a.event])
-	if err == nil {
+	if r.annotations--; err == nil && r.annotations <= 0 { // the last one has the last word
 		err = trace.Open()
 	}
 	if err != nil {

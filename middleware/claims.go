@@ -2,7 +2,9 @@ package middleware
 
 import (
 	"fmt"
+	"math"
 	"reflect"
+	"strconv"
 )
 
 // claimsOf returns how to read text from claims: a map with text as keys, of
@@ -27,7 +29,11 @@ func claimsOf(v any) (get func(name string) string, ok bool) {
 			reflect.Uint, reflect.Uint8, reflect.Uint16, reflect.Uint32, reflect.Uint64:
 			return fmt.Sprint(e.Interface())
 		case reflect.Float32, reflect.Float64: // a number of JSON
-			return fmt.Sprintf("%.0f", e.Float())
+			f := e.Float()
+			if f != math.Trunc(f) || math.Abs(f) > 1<<53-1 {
+				return "" // it may be somebody else's
+			}
+			return strconv.FormatFloat(f, 'f', -1, 64)
 		default:
 			return ""
 		}

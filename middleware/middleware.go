@@ -43,12 +43,10 @@ func New(opts ...Option) gin.HandlerFunc {
 
 // audit makes an action of the request and runs what comes behind.
 func (cfg *config) audit(c *gin.Context, rt *route) {
-	r := &request{c: c, cfg: cfg}
+	r := &request{c: c, cfg: cfg, annotations: rt.annotations}
+	r.look()
 	action := trail.Action{
 		Actor: trail.Anonymous(), Event: rt.event, Model: rt.model, Moment: rt.moment,
-	}
-	if action.Event == "" { // a read, until its annotation names it
-		action.Event, action.Moment = "read", trail.WithChange
 	}
 	if rt.param != "" {
 		action.EntityID = c.Param(rt.param)
@@ -70,10 +68,10 @@ func (cfg *config) audit(c *gin.Context, rt *route) {
 
 	returned := false
 	defer func() {
-		cfg.end(c, trace, returned)
+		cfg.end(r, returned)
 		c.Request = outer
 	}()
-	if cfg.enter(c, trace, rt) {
+	if cfg.enter(r, rt) {
 		c.Next()
 	}
 	returned = true
@@ -82,20 +80,26 @@ func (cfg *config) audit(c *gin.Context, rt *route) {
 // enter resolves who asks and writes what is to be written ahead. It reports
 // whether the handler may run; if not, the answer is written. What is written
 // ahead waits for the annotation of the route, and for gin.BasicAuth where
-// that has let nobody in so far: see trail.Options.
-func (cfg *config) enter(c *gin.Context, trace *trail.Trace, rt *route) bool {
+// that stands behind the middleware: see trail.Options.
+func (cfg *config) enter(r *request, rt *route) bool {
+	c, trace := r.c, r.Trace()
+	known := true
 	if cfg.user != nil {
 		actor, err := cfg.user(c)
 		if err != nil {
+			r.refused = err
 			_ = c.Error(err)
 			unauthorized(c)
 			return false
 		}
+		if actor == (trail.Actor{}) {
+			actor = trail.Anonymous()
+		}
 		trace.Identify(actor)
-	} else if _, known := basicAuthUser(c); !known {
-		return true
+	} else if rt.basicAuth {
+		_, known = basicAuthUser(c)
 	}
-	if rt.annotated {
+	if !known || rt.annotations > 0 {
 		return true
 	}
 	if err := trace.Open(); err != nil {
@@ -107,16 +111,24 @@ func (cfg *config) enter(c *gin.Context, trace *trail.Trace, rt *route) bool {
 
 // end ends the trace as the response says. A handler that did not return has
 // panicked; the panic goes on by itself.
-func (cfg *config) end(c *gin.Context, trace *trail.Trace, returned bool) {
-	o := trail.Outcome{Result: trail.Failure, Status: http.StatusInternalServerError, Error: "panic"}
-	if returned {
-		o.Status = c.Writer.Status()
-		o.Result, o.Error = result(o.Status), ""
+func (cfg *config) end(r *request, returned bool) {
+	c := r.c
+	o := trail.Outcome{Status: c.Writer.Status()}
+	switch {
+	case !returned:
+		o.Result, o.Error = trail.Failure, "panic"
+		if !c.Writer.Written() {
+			o.Status = http.StatusInternalServerError
+		}
+	case r.refused != nil:
+		o.Result, o.Error = trail.Denied, r.refused.Error()
+	default:
+		o.Result = result(o.Status)
 		if o.Result != trail.Success && len(c.Errors) > 0 {
 			o.Error = c.Errors.Last().Error()
 		}
 	}
-	if err := trace.Finish(o); err != nil && !errors.Is(err, trail.ErrEnded) {
+	if err := r.Trace().Finish(o); err != nil && !errors.Is(err, trail.ErrEnded) {
 		cfg.failed(c, err)
 	}
 }
@@ -160,7 +172,7 @@ func (cfg *config) trustedID(c *gin.Context) uuid.UUID {
 		return uuid.Nil
 	}
 	id, err := uuid.Parse(c.GetHeader(Header))
-	if err != nil || trail.Time(id).IsZero() {
+	if err != nil || !trail.Plausible(id) {
 		return uuid.Nil
 	}
 	return id

@@ -1,6 +1,8 @@
 package middleware
 
 import (
+	"net/http"
+	"net/netip"
 	"strings"
 
 	"github.com/gin-gonic/gin"
@@ -15,6 +17,13 @@ type request struct {
 	c      *gin.Context
 	cfg    *config
 	header [1]string
+	// refused is why nobody was let in.
+	refused error
+
+	method, path, id, agent, traceparent string
+	remote                               string // an address, with a port or without
+	// annotations are the ones that are still to come in the chain.
+	annotations int
 }
 
 var _ trail.Source = (*request)(nil)
@@ -41,17 +50,56 @@ func basicAuthUser(c *gin.Context) (trail.Actor, bool) {
 	return trail.Actor{ID: name, Name: name, Kind: trail.KindUser}, true
 }
 
+// look takes what is kept of the request from it. It is done on the request's
+// own goroutine, because handlers may put another in gin's context while other
+// goroutines write.
+func (r *request) look() {
+	h := r.c.Request.Header
+	r.method, r.path = r.c.Request.Method, r.c.FullPath()
+	r.id, r.agent, r.traceparent = h.Get("X-Request-Id"), h.Get("User-Agent"), h.Get("Traceparent")
+	if r.remote = r.c.Request.RemoteAddr; proxied(h) {
+		r.remote = r.c.ClientIP()
+	}
+}
+
+// proxied reports whether a header may say whose address the client's is, by
+// the rules that gin was given: any that is not known to say something else.
+// Without one it is the connection's, which costs nothing to know.
+func proxied(h http.Header) bool {
+	for name := range h {
+		switch name {
+		case "Accept", "Accept-Encoding", "Accept-Language", "Authorization", "Cache-Control", "Connection",
+			"Content-Encoding", "Content-Length", "Content-Type", "Cookie", "Dnt", "If-Match", "If-None-Match",
+			"Origin", "Pragma", "Priority", "Referer", "Sec-Fetch-Dest", "Sec-Fetch-Mode", "Sec-Fetch-Site",
+			"Sec-Fetch-User", "Te", "Traceparent", "Tracestate", "Upgrade-Insecure-Requests", "User-Agent",
+			"X-Request-Id", "X-Requested-With", Header:
+		default:
+			return true
+		}
+	}
+	return false
+}
+
 // Details implements [trail.Source].
 func (r *request) Details() trail.Details {
 	d := trail.Details{
-		RequestID: r.c.Request.Header.Get("X-Request-Id"),
-		Method:    r.c.Request.Method,
-		Route:     r.c.FullPath(),
-		IP:        r.c.ClientIP(),
-		UserAgent: r.c.Request.Header.Get("User-Agent"),
+		RequestID: r.id, Method: r.method, Route: r.path, IP: address(r.remote), UserAgent: r.agent,
 	}
-	d.W3CTraceID, d.W3CSpanID = traceparent(r.c.Request.Header.Get("Traceparent"))
+	d.W3CTraceID, d.W3CSpanID = traceparent(r.traceparent)
 	return d
+}
+
+// address returns the address of a client, with or without its port, in the
+// form that gin gives it; empty where it is none.
+func address(remote string) string {
+	if addr, err := netip.ParseAddrPort(remote); err == nil {
+		remote = addr.Addr().String()
+	}
+	addr, err := netip.ParseAddr(remote)
+	if err != nil || addr.Zone() != "" {
+		return ""
+	}
+	return addr.Unmap().String()
 }
 
 // traceparent returns the trace id and the parent id of a W3C traceparent

@@ -2,6 +2,7 @@ package middleware
 
 import (
 	"net/http"
+	"reflect"
 	"strings"
 	"sync"
 
@@ -13,15 +14,36 @@ import (
 
 // route is what the template of a route says of the actions of its requests.
 type route struct {
-	audited   bool
-	annotated bool // As stands in its chain and has the last word
-	event     trail.Event
-	moment    trail.Moment
-	model     string
-	param     string // the name of the parameter that holds the entity id
+	audited     bool
+	annotations int  // how often As stands in its chain; the last one has the last word
+	basicAuth   bool // gin.BasicAuth stands in its chain
+	event       trail.Event
+	moment      trail.Moment
+	model       string
+	param       string // the name of the parameter that holds the entity id
 }
 
-type routeKey struct{ method, path string }
+// routeKey tells routes apart, also those of several routers that have one
+// middleware: the address of its chain of handlers lives as long as the router.
+type routeKey struct {
+	method, path string
+	chain        uintptr
+}
+
+// chainField is where gin keeps the chain, to be looked at and no more.
+var chainField = func() []int {
+	if f, ok := reflect.TypeFor[gin.Context]().FieldByName("handlers"); ok && f.Type.Kind() == reflect.Slice {
+		return f.Index
+	}
+	return nil
+}()
+
+func chainOf(c *gin.Context) uintptr {
+	if chainField == nil {
+		return 0
+	}
+	return reflect.ValueOf(c).Elem().FieldByIndex(chainField).Pointer()
+}
 
 // routes remembers what each route was read as: reading allocates, and a
 // service has as many routes as it has.
@@ -31,14 +53,16 @@ type routes struct {
 }
 
 func (r *routes) of(c *gin.Context, events map[trail.Event]trail.Moment) *route {
-	key := routeKey{c.Request.Method, c.FullPath()}
+	key := routeKey{c.Request.Method, c.FullPath(), chainOf(c)}
 	r.mu.RLock()
 	found, ok := r.read[key]
 	r.mu.RUnlock()
 	if ok {
 		return found
 	}
-	found = readRoute(key.method, key.path, annotated(c), events)
+	as, basicAuth := chain(c)
+	found = readRoute(key.method, key.path, as, events)
+	found.basicAuth = basicAuth
 
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -49,22 +73,24 @@ func (r *routes) of(c *gin.Context, events map[trail.Event]trail.Moment) *route 
 	return found
 }
 
-// annotated reports whether a handler made by As is in the chain. gin runs it
-// after the middleware, too late for an entry that is written ahead.
-func annotated(c *gin.Context) bool {
+// chain counts the handlers made by As in the chain, and looks for gin's
+// BasicAuth: gin may run them after the middleware, too late for an entry that
+// is written ahead.
+func chain(c *gin.Context) (annotations int, basicAuth bool) {
 	for _, name := range c.HandlerNames() {
-		if strings.HasPrefix(name, asName) {
-			return true
+		if name == asName {
+			annotations++
 		}
+		basicAuth = basicAuth || strings.HasPrefix(name, "github.com/gin-gonic/gin.BasicAuth")
 	}
-	return false
+	return annotations, basicAuth
 }
 
 // readRoute reads a method and the template of a route by convention. Where the
 // route is annotated, the word behind its last parameter is a verb, known or
 // not.
-func readRoute(method, path string, annotated bool, events map[trail.Event]trail.Moment) *route {
-	r := &route{annotated: annotated, audited: annotated}
+func readRoute(method, path string, annotations int, events map[trail.Event]trail.Moment) *route {
+	r := &route{annotations: annotations, audited: annotations > 0}
 	var segments []string
 	for s := range strings.SplitSeq(path, "/") {
 		if s != "" {
@@ -76,6 +102,7 @@ func readRoute(method, path string, annotated bool, events map[trail.Event]trail
 		r.audited = r.audited || len(segments) > 0
 	}
 	if len(segments) == 0 {
+		r.event = "read"
 		return r
 	}
 	last := len(segments) - 1
@@ -84,7 +111,7 @@ func readRoute(method, path string, annotated bool, events map[trail.Event]trail
 		case method != http.MethodDelete && known(event, events):
 			r.event = event
 			last--
-		case annotated && parameter(segments[last-1]):
+		case annotations > 0 && parameter(segments[last-1]):
 			last--
 		}
 	}
@@ -107,8 +134,10 @@ func readRoute(method, path string, annotated bool, events map[trail.Event]trail
 			if r.param != "" {
 				r.event = trail.Update
 			}
-		default:
+		case http.MethodPut, http.MethodPatch:
 			r.event = trail.Update
+		default:
+			r.event = "read" // until its annotation says what
 		}
 	}
 	r.moment = events[r.event]

@@ -36,6 +36,24 @@ func Insert(ctx context.Context, pool gorm.ConnPool, dialect string, entries []t
 	return nil
 }
 
+// InsertOnce is [Insert] for one entry, which is passed over where its ID is
+// there already. It reports whether it was written. Where another transaction
+// is writing the same ID, it waits for that one to end.
+func InsertOnce(ctx context.Context, pool gorm.ConnPool, dialect string, e trail.Entry) (written bool, err error) {
+	if pool == nil {
+		return false, errors.New("store: writing an entry: the connection is nil")
+	}
+	if dialect != postgres && dialect != sqlite {
+		return false, fmt.Errorf("store: writing an entry: dialect %q is not supported, postgres and sqlite are", dialect)
+	}
+	result, err := pool.ExecContext(ctx, statement(dialect, 1, true), arguments(dialect, []trail.Entry{e})...)
+	if err != nil {
+		return false, explain("writing an entry", err)
+	}
+	n, err := result.RowsAffected()
+	return n > 0, explain("writing an entry", err)
+}
+
 // columns are those that an entry is written to: all but seq, which the
 // database draws.
 const columns = `id, trace_id, created_at, tenant_id, user_id, user_name, user_kind, on_behalf_of, ` +
@@ -64,7 +82,7 @@ func batch(dialect string, n int) int {
 	return size
 }
 
-// many takes any number of entries as one array a column: one text for all.
+// manyPostgres takes any number of entries as one array a column: one text for all.
 const manyPostgres = `INSERT INTO audit_logs (` + columns + `)
 SELECT id::uuid, trace_id::uuid, created_at::timestamptz, nullif(tenant_id, ''), user_id, user_name, user_kind,
   nullif(on_behalf_of, ''), event, nullif(operation, ''), model, entity_id, nullif(entity_name, ''),

@@ -50,8 +50,8 @@ func readings(t *testing.T, some trail.Entry) []reading {
 		{"a time", query(store.Query{From: some.CreatedAt, To: some.CreatedAt.Add(time.Minute)}), true},
 		{"entity", query(store.Query{Model: some.Model, EntityID: some.EntityID}), true},
 		{"entity, next page", behind(store.Query{Model: some.Model, EntityID: some.EntityID}), true},
-		{"user", query(store.Query{UserID: some.Actor.ID}), false},
-		{"user, next page", behind(store.Query{UserID: some.Actor.ID}), false},
+		{"user", query(store.Query{UserID: some.Actor.ID, Limit: 10}), false},
+		{"user, next page", behind(store.Query{UserID: some.Actor.ID, Limit: 10}), false},
 		{"rare event", query(store.Query{Events: []trail.Event{trail.Restore}}), false},
 		{"frequent event", behind(store.Query{Events: []trail.Event{trail.Update}}), false},
 		{"trace", query(store.Query{TraceID: some.TraceID}), true},
@@ -95,7 +95,7 @@ func load(t *testing.T, db *gorm.DB, s *store.Store, first time.Time, n int) tra
 	batch := make([]trail.Entry, n)
 	for i := range batch {
 		e := entry(first.Add(time.Duration(i) * (120 * 24 * time.Hour / time.Duration(n))))
-		e.Actor.ID = fmt.Sprintf("user%d", i%50)
+		e.Actor.ID = fmt.Sprintf("user%d", i%400)
 		e.EntityID = fmt.Sprintf("%d", i%100)
 		if i%1000 == 7 {
 			e.Event = trail.Restore
@@ -139,30 +139,47 @@ func (p plan) read() float64 {
 	return n
 }
 
-// Reading costs what it gives: the rows that PostgreSQL touches are counted.
+// Reading costs what it gives: the rows that PostgreSQL touches are counted,
+// with the plan for the first time and with the one that it keeps afterwards.
 func TestPlansOnPostgres(t *testing.T) {
 	const n, most = 12_000, 700
 	db := testdb.OpenPostgres(t)
 	s := migrated(t, db)
 	some := load(t, db, s, month(t, db, 0), n)
 	list := collect(t, db)
-	for _, r := range readings(t, some) {
+	for i, r := range readings(t, some) {
 		t.Run(r.name, func(t *testing.T) {
 			*list = nil
 			if err := r.do(s); err != nil {
 				t.Fatal(err)
 			}
 			last := (*list)[len(*list)-1]
-			var text string
-			if err := db.Session(&gorm.Session{}).Raw("EXPLAIN (ANALYZE, FORMAT JSON) "+last.text, last.args...).Row().Scan(&text); err != nil {
-				t.Fatal(err)
+			var literals []string
+			for _, arg := range last.args {
+				literals = append(literals, "'"+strings.ReplaceAll(fmt.Sprint(arg), "'", "''")+"'")
 			}
-			var plans []struct{ Plan plan }
-			if err := json.Unmarshal([]byte(text), &plans); err != nil {
-				t.Fatal(err)
-			}
-			if read := plans[0].Plan.read(); read > most {
-				t.Errorf("%v rows of %d were read, at most %d expected:\n%s\n%s", read, n, most, last.text, text)
+			name := fmt.Sprintf("reading%d", i)
+			execute := "EXECUTE " + name + " (" + strings.Join(literals, ", ") + ")"
+			if err := db.Connection(func(conn *gorm.DB) error {
+				if err := conn.Exec("PREPARE " + name + " AS " + last.text).Error; err != nil {
+					return err
+				}
+				for range 8 { // five plans for the values at hand, then one for any
+					var text string
+					if err := conn.Raw("EXPLAIN (ANALYZE, FORMAT JSON) " + execute).Row().Scan(&text); err != nil {
+						return err
+					}
+					var plans []struct{ Plan plan }
+					if err := json.Unmarshal([]byte(text), &plans); err != nil {
+						return err
+					}
+					if read := plans[0].Plan.read(); read > most {
+						return fmt.Errorf("%v rows of %d were read, at most %d expected:\n%s\n%s", read, n, most, last.text, text)
+					}
+				}
+				return nil
+			}); err != nil {
+				t.Error(err)
 			}
 		})
 	}

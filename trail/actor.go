@@ -36,11 +36,16 @@ const (
 	maxActorName = 256
 )
 
-// Normalize returns the actor as it is stored: an empty kind is
-// [KindUser], an actor without id and name is [Unknown] (or [Anonymous], if it
+// Normalize returns the actor as it is stored: an empty kind,
+// or one that there is not, is [KindUser], an actor without id and name is [Unknown] (or [Anonymous], if it
 // says that kind), an empty name is the id, and both are made printable and at
 // most 256 characters long.
 func (a Actor) Normalize() Actor {
+	switch a.Kind {
+	case "", KindUser, KindService, KindSystem, KindAnonymous:
+	default:
+		a.Kind = KindUser
+	}
 	if a.ID == "" && a.Name == "" {
 		u := Unknown()
 		if a.Kind == KindAnonymous {

@@ -123,10 +123,10 @@ func decode(text string) (carried, error) {
 	if err := json.Unmarshal(b, &in); err != nil {
 		return in, fmt.Errorf("%w: %w", ErrCarrier, err)
 	}
-	switch at := Time(in.Trace); {
+	switch {
 	case in.Version != 1:
 		return in, fmt.Errorf("%w: version %d, 1 expected", ErrCarrier, in.Version)
-	case at.IsZero() || time.Until(at) > time.Hour:
+	case !Plausible(in.Trace):
 		return in, fmt.Errorf("%w: %s is no id of a past action", ErrCarrier, in.Trace)
 	case in.Event == "":
 		return in, fmt.Errorf("%w: no event", ErrCarrier)

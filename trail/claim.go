@@ -16,23 +16,14 @@ type ownState struct {
 	tx    any      // where it was written, while ownTentative
 }
 
-// ClaimMode tells what a statement may do about the action's own entry.
-type ClaimMode uint8
-
-const (
-	// ClaimNone: the statement's rows get entries of their own.
-	ClaimNone ClaimMode = iota
-	// ClaimTake: the first row of the entity takes the trace's id.
-	ClaimTake
-	// ClaimIfAbsent: as ClaimTake, if no entry has the trace's id; one was
-	// written that may have been rolled back since.
-	ClaimIfAbsent
-)
-
 // Claim is a statement's right to write the action's own entry, see
-// [Trace.Claim].
+// [Trace.Claim]. The zero value is none.
 type Claim struct {
-	Mode ClaimMode
+	// Held: the first row of the entity takes the trace's id. It may be taken
+	// in the meantime, by a process that the trace was handed to or by a
+	// transaction whose end was never heard of, so that the row is inserted
+	// where no entry has the id, and gets an id of its own otherwise.
+	Held bool
 	// EntityID is the entity that the row must be of; empty where the action
 	// has not named it, so that any row of the model will do.
 	EntityID string
@@ -62,18 +53,16 @@ func (t *Trace) Claim(model string, tx any, done func(tx any) bool) (Claim, erro
 	if t.ended || t.action.Moment == Ahead || t.action.Model == "" || model != t.action.Model {
 		return Claim{}, nil
 	}
-	c := Claim{EntityID: t.action.EntityID, trace: t, tx: tx}
 	switch t.own.phase {
 	case ownFree:
-		c.Mode = ClaimTake
 	case ownTentative:
 		if t.own.tx != nil && t.own.tx != tx && !done(t.own.tx) {
 			return Claim{}, nil
 		}
-		c.Mode = ClaimIfAbsent
 	case ownReserved, ownKept:
 		return Claim{}, nil
 	}
+	c := Claim{Held: true, EntityID: t.action.EntityID, trace: t, tx: tx}
 	t.own.was, t.own.phase = t.own.phase, ownReserved
 	return c, nil
 }
@@ -82,7 +71,7 @@ func (t *Trace) Claim(model string, tx any, done func(tx any) bool) (Claim, erro
 // whether what was written is durable already. Settling a claim of ClaimNone
 // does nothing.
 func (c Claim) Settle(written, durable bool) {
-	if c.trace == nil || c.Mode == ClaimNone {
+	if !c.Held {
 		return
 	}
 	t := c.trace

@@ -8,12 +8,16 @@ import (
 	"github.com/google/uuid"
 )
 
+// lastMicro is the last microsecond that 48 bits of milliseconds hold.
+const lastMicro = (1<<48-1)*1000 + 999
+
 // NewID returns a version 7 UUID (RFC 9562, section 5.7) that begins with t,
 // so that the order of ids is the order of their instants. The microseconds
 // stand in the twelve bits behind the milliseconds (section 6.2, method 3),
 // the other 62 bits are random. Time gives t back, cut to the microsecond.
+// Instants before 1970 and behind the year 10889 become the nearest that fits.
 func NewID(t time.Time) uuid.UUID {
-	us := max(t.UnixMicro(), 0)
+	us := min(max(t.UnixMicro(), 0), lastMicro)
 	ms, frac := uint64(us/1000), uint64(us%1000)
 	// 4096 steps a millisecond: rounding up makes the way back exact.
 	hi := ms<<16 | 0x7000 | (frac*4096+999)/1000
@@ -34,4 +38,12 @@ func Time(id uuid.UUID) time.Time {
 	}
 	ms, frac := int64(hi>>16), int64(hi&0xfff)*1000/4096 //nolint:gosec // 48 and 12 bits
 	return time.UnixMicro(ms*1000 + frac).UTC()
+}
+
+// Plausible reports whether id can be that of an action: a UUID of version 7,
+// of the variant of RFC 9562, made no more than an hour ahead of now, which is
+// as wrong as a clock should be.
+func Plausible(id uuid.UUID) bool {
+	at := Time(id)
+	return !at.IsZero() && id.Variant() == uuid.RFC4122 && time.Until(at) < time.Hour
 }

@@ -36,6 +36,11 @@ func Sensitive(name string) bool {
 			}
 		}
 	}
+	for _, s := range []string{"password", "passwd", "secret"} { // PGPASSWORD
+		if strings.HasSuffix(joined, s) {
+			return true
+		}
+	}
 	return false
 }
 
@@ -48,56 +53,72 @@ func contains(list []string, s string) bool {
 	return false
 }
 
-// snake writes name in lower case with underscores between its words.
+// snake writes name in lower case with underscores between its words: DBPassword
+// is db_password.
 func snake(name string) string {
 	var b strings.Builder
-	lower := false // the character before was lower case or a digit
+	upper := func(i int) bool { return i < len(name) && name[i] >= 'A' && name[i] <= 'Z' }
+	lower := func(i int) bool {
+		return i >= 0 && i < len(name) && (name[i] >= 'a' && name[i] <= 'z' || name[i] >= '0' && name[i] <= '9')
+	}
 	for i := range len(name) {
 		c := name[i]
 		switch {
-		case c >= 'A' && c <= 'Z':
-			if lower {
+		case upper(i):
+			if lower(i-1) || i > 0 && upper(i-1) && lower(i+1) {
 				b.WriteByte('_')
 			}
 			b.WriteByte(c + 'a' - 'A')
-			lower = false
 		case c == '-' || c == '.' || c == ' ':
 			b.WriteByte('_')
-			lower = false
 		default:
 			b.WriteByte(c)
-			lower = c >= 'a' && c <= 'z' || c >= '0' && c <= '9'
 		}
 	}
 	return b.String()
 }
 
 var (
-	assigned  = regexp.MustCompile(`(["']?)([A-Za-z][A-Za-z0-9_.\-]*)(["']?\s*(?:=|:|=>)\s*)("(?:[^"\\]|\\.)*"|'[^']*'|[^\s,;&)}\]]+)`)
-	bearer    = regexp.MustCompile(`(?i)\b(bearer|basic)\s+[A-Za-z0-9+/=._~\-]{6,}`)
-	userinfo  = regexp.MustCompile(`(://[^\s/:@]*:)[^\s/@]+@`)
-	keyedJSON = `"` + Masked + `"`
+	// A name and what assigns. The name may be quoted, the quotes escaped.
+	assigns = regexp.MustCompile(`\\*["']?([A-Za-z][A-Za-z0-9_.\-]*)\\*["']?\s*(?:=>|:=|==|=|:)\s*`)
+	// A value: in quotes that are escaped any number of times, in quotes, in
+	// quotes that do not end, or a word.
+	assigned = regexp.MustCompile(`^(?:\\+"(?:[^"\\]|\\[^"\\])*\\+"|"(?:[^"\\]|\\.)*"|'(?:[^']|'')*'|\\*["'].*|[^\s,;&)}\]]+)`)
+	bearer   = regexp.MustCompile(`(?i)\b(bearer|basic)\s+[A-Za-z0-9+/=._~\-]{6,}`)
+	userinfo = regexp.MustCompile(`(://[^\s/:@]*:)\S*@`)
+	cookies  = regexp.MustCompile(`(?i)\b((?:set-)?cookie["']?\s*[:=]\s*).*`)
 )
 
 // MaskText returns text with what looks like a secret replaced by [Masked]:
 // the value behind a [Sensitive] name and an equals sign or colon, a bearer or
 // basic credential, the password in a URL. It is for error texts and
 // messages, whose form nobody knows; columns and fields are masked by name.
+// Its time is in proportion to the text.
 func MaskText(text string) string {
 	if text == "" {
 		return text
 	}
 	text = userinfo.ReplaceAllString(text, "${1}"+Masked+"@")
 	text = bearer.ReplaceAllString(text, "${1} "+Masked)
-	return assigned.ReplaceAllStringFunc(text, func(m string) string {
-		p := assigned.FindStringSubmatch(m)
-		if !Sensitive(p[2]) {
-			return m
+	text = cookies.ReplaceAllString(text, "${1}"+Masked)
+
+	var b strings.Builder
+	done := 0
+	for _, at := range assigns.FindAllStringSubmatchIndex(text, -1) {
+		end := at[1]
+		if at[0] < done || !Sensitive(text[at[2]:at[3]]) {
+			continue
 		}
-		value := Masked
-		if strings.HasPrefix(p[4], `"`) {
-			value = keyedJSON
+		value := assigned.FindString(text[end:])
+		if value == "" {
+			continue
 		}
-		return p[1] + p[2] + p[3] + value
-	})
+		quotes := value[:len(value)-len(strings.TrimLeft(value, `\"'`))]
+		b.WriteString(text[done:end] + quotes + Masked + quotes)
+		done = end + len(value)
+	}
+	if done == 0 {
+		return text
+	}
+	return b.String() + text[done:]
 }

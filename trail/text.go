@@ -18,13 +18,14 @@ func Printable(s string, limit int) string {
 	}
 	var b strings.Builder
 	n := 0
-	for _, r := range s {
+	for i, r := range s {
+		_, width := utf8.DecodeRuneInString(s[i:])
 		piece := string(r)
 		if hidden(r) {
 			piece = fmt.Sprintf(`\u%04x`, r)
 		}
 		size := utf8.RuneCountInString(piece)
-		if n+size > limit-1 && (n+size > limit || b.Len()+len(piece) < len(s)) {
+		if room := limit - n; size > room || size == room && i+width < len(s) {
 			if limit > 0 {
 				b.WriteRune('…')
 			}
@@ -34,6 +35,17 @@ func Printable(s string, limit int) string {
 		n += size
 	}
 	return b.String()
+}
+
+// bounded returns s, or as much of its beginning as limit bytes hold.
+func bounded(s string, limit int) string {
+	if len(s) <= limit {
+		return s
+	}
+	for limit > 0 && !utf8.RuneStart(s[limit]) {
+		limit--
+	}
+	return s[:limit]
 }
 
 // plain reports whether s needs no change at all.

@@ -114,7 +114,7 @@ func (s *Scope) Start(ctx context.Context, a Action, o Options) error {
 	t.started = o.Started
 	t.action = a.normalize()
 	t.recorder, t.source, t.ctx = o.Recorder, o.Source, ctx
-	if outer, ok := ctx.Value(traceKey{}).(*Trace); ok {
+	if outer, ok := FromContext(ctx); ok {
 		t.parent = outer.id
 	}
 	if t.action.Moment != Ahead {
@@ -198,6 +198,9 @@ func (t *Trace) actionLocked() Action {
 func (t *Trace) Annotate(event Event, model string, moment Moment) error {
 	t.mu.Lock()
 	defer t.mu.Unlock()
+	if event == "" {
+		return ErrNoEvent
+	}
 	if t.own.phase != ownFree || t.ended {
 		return ErrRecorded
 	}
@@ -246,7 +249,8 @@ func (t *Trace) entryLocked(r Result, status int) Entry {
 // wraps [ErrDenied], as a failure otherwise. It makes sure that the action has
 // its entry, and writes its outcome where that is not what the entry says.
 // What it writes is not stopped by the cancellation of the action's context.
-// A second call returns [ErrEnded] and changes nothing.
+// Where it fails the trace has not ended, and End may be called again;
+// otherwise a second call returns [ErrEnded] and changes nothing.
 func (t *Trace) End(err error) error {
 	o := Outcome{Result: Success}
 	if err != nil {
@@ -294,6 +298,7 @@ func (t *Trace) Finish(o Outcome) error {
 	defer cancel()
 	if record {
 		if err := t.recorder.Record(ctx, entry); err != nil {
+			t.reopen(!t.remote)
 			return fmt.Errorf("trail: recording the action at its end: %w", err)
 		}
 	}
@@ -302,11 +307,24 @@ func (t *Trace) Finish(o Outcome) error {
 	}
 	now := time.Now()
 	o.TraceID, o.FinishedAt, o.Duration = t.id, now, now.Sub(t.started)
-	o.Error = MaskText(Printable(o.Error, maxError))
+	o.Error = Printable(MaskText(bounded(o.Error, 16*maxError)), maxError)
 	if err := t.recorder.Finish(ctx, o); err != nil {
+		t.reopen(false)
 		return fmt.Errorf("trail: recording the outcome of the action: %w", err)
 	}
 	return nil
+}
+
+// reopen takes back an end that could not be recorded, so that it can be told
+// again. Whether the entry was written may not be known: the error may have
+// come behind it.
+func (t *Trace) reopen(entry bool) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.ended = false
+	if entry {
+		t.own.phase, t.own.tx = ownTentative, nil
+	}
 }
 
 // freezeLocked takes leave of the source, which may be gone from here on.

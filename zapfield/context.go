@@ -2,9 +2,7 @@ package zapfield
 
 import (
 	"context"
-	"sync/atomic"
 
-	"github.com/google/uuid"
 	"go.uber.org/zap"
 	"go.uber.org/zap/zapcore"
 
@@ -25,30 +23,10 @@ const Key = "trace_id"
 // wrapped one (see [Wrap]). It may be used by several goroutines and for any
 // number of lines.
 func Context(ctx context.Context) zap.Field {
-	if id, ok := trail.TraceID(ctx); ok {
-		return zap.Field{Key: Key, Type: zapcore.SkipType, String: textOf(id)}
+	if t, ok := trail.FromContext(ctx); ok {
+		return zap.Field{Key: Key, Type: zapcore.SkipType, String: t.String()}
 	}
 	return zap.Skip()
-}
-
-// texts remembers the text of the ids that were asked for lately, by the last
-// byte of the id, so that only the first line of a trace pays for it. It is a
-// memory of a pure function: what is lost or overwritten is made again.
-var texts [256]atomic.Pointer[idText]
-
-type idText struct {
-	id   uuid.UUID
-	text string
-}
-
-func textOf(id uuid.UUID) string {
-	slot := &texts[id[len(id)-1]]
-	if t := slot.Load(); t != nil && t.id == id {
-		return t.text
-	}
-	t := &idText{id: id, text: id.String()}
-	slot.Store(t)
-	return t.text
 }
 
 // looksLikeID reports whether text has the form of a UUID.

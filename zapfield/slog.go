@@ -57,8 +57,8 @@ func (h *handler) Enabled(ctx context.Context, level slog.Level) bool {
 // Handle implements [slog.Handler].
 func (h *handler) Handle(ctx context.Context, r slog.Record) error {
 	trace := h.trace
-	if id, ok := trail.TraceID(ctx); ok {
-		trace = textOf(id)
+	if t, ok := trail.FromContext(ctx); ok {
+		trace = t.String()
 	}
 	if trace == "" {
 		return h.inner.Handle(ctx, r)

@@ -193,6 +193,34 @@ func TestSlogShared(t *testing.T) {
 	}
 }
 
+// Loggers that were made of one do not see each other's attributes.
+func TestSlogSiblings(t *testing.T) {
+	ctx, _ := start(t, t.Context())
+	out := new(buffer)
+	l := slog.New(zapfield.WrapSlog(slog.NewJSONHandler(out, nil)))
+	for range 6 {
+		l = l.WithGroup("g").With("x", 1)
+		first, second := l.With("sibling", "first"), l.With("sibling", "second")
+		third, fourth := l.WithGroup("third"), l.WithGroup("fourth")
+		first.InfoContext(ctx, "first")
+		second.InfoContext(ctx, "second")
+		third.InfoContext(ctx, "third", "k", 1)
+		fourth.InfoContext(ctx, "fourth", "k", 1)
+	}
+	for _, line := range out.lines() {
+		var head struct{ Msg string }
+		if err := json.Unmarshal([]byte(line), &head); err != nil {
+			t.Fatal(err)
+		}
+		if !strings.Contains(line, `"sibling":"`+head.Msg+`"`) && !strings.Contains(line, `"`+head.Msg+`":{"k":1}`) {
+			t.Errorf("not what %s was given: %s", head.Msg, line)
+		}
+	}
+	if n := len(out.lines()); n != 24 {
+		t.Errorf("%d lines, want 24", n)
+	}
+}
+
 func TestWrapSlogReturnsAWrappedHandlerAsItIs(t *testing.T) {
 	h := zapfield.WrapSlog(slog.NewJSONHandler(new(buffer), nil))
 	if zapfield.WrapSlog(h) != h {

@@ -16,6 +16,8 @@ import (
 //	logger := zapfield.Wrap(zap.Must(zap.NewProduction()))
 //	zap.ReplaceGlobals(logger)
 //
+// Where only one branch of a tee is wrapped, the others may get the stamps too.
+//
 // Loggers that were derived from l before are not changed, and a [Context]
 // that was given to With of a logger before it was wrapped stays silent.
 func Wrap(l *zap.Logger) *zap.Logger {

@@ -1,10 +1,116 @@
 package gormhook
 
-import "strings"
+import (
+	"slices"
+	"strings"
+)
 
-// rehearse finds what an upsert of SQLite is about to update, by running it
-// and taking it back: there is one writer, so the second run does what the
-// first did. It returns the rows that are in the way, as they are.
+// inTheWay returns the rows that an upsert of SQLite may update or replace, as
+// they are: those that have a unique key in common with a row of VALUES. Where
+// the keys cannot all be read there, the statement is run and taken back as
+// well: there is one writer, so that it will do the same again.
+func (w *writer) inTheWay(text string) ([]*image, error) {
+	columns, values, ok := w.valued()
+	if !ok {
+		return w.rehearse(text)
+	}
+	var same []string
+	whole := true
+	for _, key := range append([][]int{w.table.key}, w.table.conflicts...) {
+		var on []string
+		whole = whole && key != nil
+		for _, i := range key {
+			name := w.table.columns[i].name
+			if !columns[strings.ToLower(name)] {
+				whole = whole && name == w.table.rowidAlias
+				on = nil
+				break
+			}
+			on = append(on, w.parsed.table+`.`+quote(name)+` = audit_values.`+quote(name))
+		}
+		if len(on) > 0 {
+			same = append(same, `EXISTS (SELECT 1 FROM audit_values WHERE `+strings.Join(on, ` AND `)+`)`)
+		}
+	}
+	var images []*image
+	if len(same) > 0 {
+		rows, err := collect(w.ctx, w.pool, `WITH audit_values`+values+` SELECT `+w.imageList(w.sqliteID(), "")+` FROM `+
+			w.parsed.table+` WHERE `+strings.Join(same, ` OR `), w.args[:count(w.parsed.insert)])
+		if err != nil {
+			return nil, err
+		}
+		images = w.read(rows)
+	}
+	if !whole {
+		more, err := w.rehearse(text)
+		if err != nil {
+			return nil, err
+		}
+		images = distinct(append(images, more...))
+	}
+	return images, nil
+}
+
+// valued splits the columns and the VALUES of an insert, as the head of a CTE.
+func (w *writer) valued() (columns map[string]bool, values string, ok bool) {
+	l := &lexer{sql: w.parsed.insert}
+	if t := l.next(); w.parsed.tuples == 0 || t.kind != tokenSymbol || w.parsed.insert[t.start] != '(' {
+		return nil, "", false
+	}
+	columns = make(map[string]bool)
+	for {
+		switch t := l.next(); {
+		case t.kind == tokenName || t.kind == tokenWord:
+			columns[strings.ToLower(t.name(l.sql))] = true
+		case t.kind == tokenSymbol && l.sql[t.start] == ')':
+			return columns, l.sql[:t.end] + ` AS (` + l.sql[t.end:] + `)`, true
+		case t.kind == tokenEnd:
+			return nil, "", false
+		}
+	}
+}
+
+// upserted finds what an upsert did to the rows that were in its way: those it
+// returned, it updated; of the others some are gone, to make room or under
+// another key, and some were not touched.
+func (w *writer) upserted(before []*image) ([]change, error) {
+	after := make(map[string]bool, len(w.affected))
+	for _, a := range w.affected {
+		after[a.id] = true
+	}
+	var others []string
+	for _, b := range before {
+		if !after[b.id] {
+			others = append(others, b.id)
+		}
+	}
+	left, err := w.byID(others)
+	if err != nil {
+		return nil, err
+	}
+	there := make(map[string]bool, len(left))
+	for _, img := range left {
+		there[img.id] = true
+	}
+	touched := slices.DeleteFunc(before, func(b *image) bool { return there[b.id] })
+	changes := make([]change, 0, len(w.affected))
+	if !w.parsed.or {
+		return append(changes, pair(touched, w.affected)...), nil
+	}
+	was := make(map[string]*image, len(touched))
+	for _, b := range touched {
+		if was[b.id] = b; !after[b.id] {
+			changes = append(changes, change{before: b})
+		}
+	}
+	for _, a := range w.affected {
+		changes = append(changes, change{was[a.id], a})
+	}
+	return changes, nil
+}
+
+// rehearse runs a statement, takes it back, and returns the rows that it
+// changed, as they are.
 func (w *writer) rehearse(text string) ([]*image, error) {
 	const point = `audit_rehearsal`
 	if _, err := w.pool.ExecContext(w.ctx, `SAVEPOINT `+point); err != nil {
