@@ -90,7 +90,7 @@ func newService(t *testing.T, db *gorm.DB) *service {
 		}
 	}
 	api.PUT("/resources/:id", func(c *gin.Context) {
-		change(c, db.WithContext(c).Model(&Resource{}).Where("id = ?", c.Param("id")).Update("name", c.Query("name")))
+		change(c, db.WithContext(c.Request.Context()).Model(&Resource{}).Where("id = ?", c.Param("id")).Update("name", c.Query("name")))
 	})
 	api.DELETE("/resources/:id", func(c *gin.Context) {
 		change(c, db.WithContext(c.Request.Context()).Where("id = ?", c.Param("id")).Delete(&Resource{}))

@@ -8,6 +8,7 @@ import (
 	"gorm.io/gorm"
 	"gorm.io/gorm/clause"
 
+	"github.com/infrakitchen/audit/gormhook"
 	"github.com/infrakitchen/audit/trail"
 )
 
@@ -40,8 +41,8 @@ func (a *attempt) rename(db *gorm.DB, id int64, name string) error {
 	return db.Model(&Widget{}).Where("id = ?", id).Update("name", name).Error
 }
 
-func (a *attempt) relabel(db *gorm.DB, label string) error {
-	return db.Model(&Box{}).Where("id = ?", a.box).Update("label", label).Error
+func (a *attempt) relabel(db *gorm.DB) error {
+	return db.Model(&Box{}).Where("id = ?", a.box).Update("label", "new").Error
 }
 
 // answer is what most handlers make of an error.
@@ -81,6 +82,22 @@ func inTransaction(steps func(a *attempt, tx *gorm.DB) error) func(*attempt) int
 
 // refuse answers with a status and does nothing.
 func refuse(status int) func(*attempt) int { return func(*attempt) int { return status } }
+
+// Fragile is a widget whose hook of GORM panics.
+type Fragile struct {
+	ID   int64
+	Name string
+}
+
+func (Fragile) TableName() string { return "widgets" }
+
+var _ gormhook.Modeler = Fragile{}
+
+// AuditModel implements [gormhook.Modeler].
+func (Fragile) AuditModel() string { return "widget" }
+
+// AfterSave is called by GORM, in the implicit transaction of the change.
+func (Fragile) AfterSave(*gorm.DB) error { panic("out of glue") }
 
 var behaviours = []behaviour{
 	{
@@ -122,7 +139,7 @@ var behaviours = []behaviour{
 			_ = a.db.Transaction(func(tx *gorm.DB) error {
 				return errors.Join(a.rename(tx, a.a, "new"), errChanged)
 			})
-			return answer(a.relabel(a.db, "new"))
+			return answer(a.relabel(a.db))
 		},
 		leaves: only(boxChanged),
 	},
@@ -202,6 +219,21 @@ var behaviours = []behaviour{
 		panics: "out of paper",
 	},
 	{
+		name: "panics in a hook of GORM",
+		run: func(a *attempt) int {
+			return answer(a.db.Model(&Fragile{ID: a.a}).Update("name", "new").Error)
+		},
+		panics: "out of glue",
+	},
+	{
+		name: "panics in a hook of GORM behind a change of another entity",
+		run: func(a *attempt) int {
+			return answer(errors.Join(a.relabel(a.db), a.db.Save(&Fragile{ID: a.b, Name: "new"}).Error))
+		},
+		leaves: only(boxChanged),
+		panics: "out of glue",
+	},
+	{
 		name: "hangs until the client leaves",
 		run: func(a *attempt) int {
 			a.leave()
@@ -250,7 +282,7 @@ var behaviours = []behaviour{
 	{
 		name: "writes to another entity first",
 		run: func(a *attempt) int {
-			return answer(errors.Join(a.relabel(a.db, "new"), a.rename(a.db, a.a, "new")))
+			return answer(errors.Join(a.relabel(a.db), a.rename(a.db, a.a, "new")))
 		},
 		leaves: only(boxChanged, aRenamed),
 	},
@@ -263,13 +295,13 @@ var behaviours = []behaviour{
 	},
 	{
 		name:   "writes to another entity only",
-		run:    func(a *attempt) int { return answer(a.relabel(a.db, "new")) },
+		run:    func(a *attempt) int { return answer(a.relabel(a.db)) },
 		leaves: only(boxChanged),
 	},
 	{
 		name: "writes to others in one transaction",
 		run: inTransaction(func(a *attempt, tx *gorm.DB) error {
-			return errors.Join(a.relabel(tx, "new"), a.rename(tx, a.b, "new"), a.rename(tx, a.a, "new"), a.rename(tx, a.c, "new"))
+			return errors.Join(a.relabel(tx), a.rename(tx, a.b, "new"), a.rename(tx, a.a, "new"), a.rename(tx, a.c, "new"))
 		}),
 		leaves: only(boxChanged, bRenamed, aRenamed, cRenamed),
 	},
@@ -342,7 +374,7 @@ var behaviours = []behaviour{
 			tx.SavePoint("first")
 			err := a.rename(tx, a.a, "lost")
 			tx.RollbackTo("first")
-			return errors.Join(err, a.relabel(tx, "new"))
+			return errors.Join(err, a.relabel(tx))
 		}),
 		leaves: only(boxChanged),
 	},

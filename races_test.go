@@ -271,12 +271,13 @@ func (l *lossy) ExecContext(ctx context.Context, query string, args ...any) (sql
 
 func (l *lossy) QueryContext(ctx context.Context, query string, args ...any) (*sql.Rows, error) {
 	rows, err := l.DB.QueryContext(ctx, query, args...)
-	if err == nil && l.lost() {
-		for rows.Next() { //nolint:revive // to the end
-		}
-		return nil, errors.Join(driver.ErrBadConn, rows.Err(), rows.Close())
+	if err != nil || !l.lost() {
+		return rows, err
 	}
-	return rows, err
+	defer rows.Close() //nolint:errcheck // it is lost already
+	for rows.Next() {
+	}
+	return nil, errors.Join(driver.ErrBadConn, rows.Err())
 }
 
 func (l *lossy) GetDBConn() (*sql.DB, error) { return l.DB, nil }
@@ -344,6 +345,50 @@ func TestUseAfterEnd(t *testing.T) {
 				if diff := cmp.Diff([]change{renamed(f.a, "old", "late")}, changes); diff != "" {
 					t.Error(diff)
 				}
+			}
+			w.accounted(t)
+		})
+	}
+}
+
+// Crate is a box whose hook of GORM tries to change a widget, and thinks better
+// of it: in the implicit transaction of the box's own change.
+type Crate struct {
+	ID    int64
+	Label string
+}
+
+func (Crate) TableName() string { return "boxes" }
+
+type hookKey struct{}
+
+// AfterUpdate is called by GORM.
+func (Crate) AfterUpdate(tx *gorm.DB) error {
+	if id, ok := tx.Statement.Context.Value(hookKey{}).(int64); ok {
+		_ = tx.Transaction(func(tx *gorm.DB) error {
+			return errors.Join(tx.Model(&Widget{}).Where("id = ?", id).Update("name", "lost").Error, errChanged)
+		})
+	}
+	return nil
+}
+
+// A savepoint is rolled back inside of an implicit transaction, whose commit
+// is heard of: the entry that was written in the savepoint is not there.
+func TestSavepointInAHook(t *testing.T) {
+	for _, e := range both {
+		t.Run(e.name, func(t *testing.T) {
+			w := e.world(t)
+			f := w.things(t)
+			ctx, trace := begin(t, trail.Update, f)
+			err := w.db.WithContext(context.WithValue(ctx, hookKey{}, f.a)).Model(&Crate{ID: f.box}).Update("label", "new").Error
+			if err := errors.Join(err, trace.End(nil)); err != nil {
+				t.Fatal(err)
+			}
+			_, changes := w.trace(t, trace.ID())
+			want := relabelled(f.box, "new")
+			want.Model = "crate"
+			if diff := cmp.Diff([]change{want}, changes); diff != "" {
+				t.Error(diff)
 			}
 			w.accounted(t)
 		})

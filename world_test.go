@@ -121,7 +121,7 @@ func (w *world) things(t testing.TB) things {
 	t.Helper()
 	w.mu.Lock()
 	n := w.last
-	w.last += 10
+	w.last += 100
 	w.mu.Unlock()
 	f := things{a: n + 1, b: n + 2, c: n + 3, box: n + 4, fresh: n + 5}
 	db := w.db.WithContext(trail.Skip(context.Background()))

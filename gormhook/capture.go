@@ -59,7 +59,7 @@ func (c *capture) ExecContext(ctx context.Context, query string, args ...any) (s
 
 // QueryContext implements [gorm.ConnPool].
 func (c *capture) QueryContext(ctx context.Context, query string, args ...any) (*sql.Rows, error) {
-	r, err := c.run(ctx, query, args, true) //nolint:rowserrcheck // they are the caller's
+	r, err := c.run(ctx, query, args, true)
 	return r.rows, err
 }
 
@@ -87,7 +87,7 @@ func (c *capture) run(ctx context.Context, query string, args []any, rows bool) 
 // plain runs a statement as it is.
 func plain(ctx context.Context, pool gorm.ConnPool, query string, args []any, rows bool) (out response, err error) {
 	if rows {
-		out.rows, err = pool.QueryContext(ctx, query, args...) //nolint:sqlclosecheck,rowserrcheck // they are the caller's
+		out.rows, err = pool.QueryContext(ctx, query, args...)
 	} else {
 		out.result, err = pool.ExecContext(ctx, query, args...)
 	}
@@ -116,7 +116,16 @@ func (c *capture) audited(r *request) (response, error) {
 		}
 	}
 	if h.dialect == postgresName && !h.plugin.Portable {
-		if v, p := c.plan(r); p.ok {
+		v, p := c.plan(r)
+		if p.stale {
+			h.tables.forget()
+			if r.table, err = h.tables.of(r.ctx, r.pool, h.dialect, h.tableKey(r.subject, c.tableText(r.text))); err != nil {
+				r.settle(false, false)
+				return response{}, h.failure(r.ctx, err)
+			}
+			v, p = c.plan(r)
+		}
+		if p.ok {
 			return c.single(r, v, p)
 		}
 	}
@@ -176,7 +185,7 @@ func (c *capture) single(r *request, v variant, p *plan) (response, error) {
 		if r.buffered {
 			return c.buffered(r, p.text, args)
 		}
-		rows, err := r.pool.QueryContext(r.ctx, p.text, args...) //nolint:sqlclosecheck,rowserrcheck // they are the caller's
+		rows, err := r.pool.QueryContext(r.ctx, p.text, args...)
 		if err != nil {
 			r.settle(false, false)
 			return response{}, c.hook.classify(r.ctx, err)
@@ -203,7 +212,7 @@ func (c *capture) single(r *request, v variant, p *plan) (response, error) {
 			owned, _ = last.(bool)
 		}
 		r.settle(owned, durable)
-		out, err := rows.first(len(rows.columns) - 1).replay(r.ctx) //nolint:sqlclosecheck,rowserrcheck // they are the caller's
+		out, err := rows.first(len(rows.columns) - 1).replay(r.ctx)
 		return response{rows: out}, err
 	}
 }
@@ -216,7 +225,7 @@ func (c *capture) buffered(r *request, text string, args []any) (response, error
 		return response{}, c.hook.classify(r.ctx, err)
 	}
 	r.settle(len(rows.values) > 0, transaction(r.pool) == nil)
-	out, err := rows.replay(r.ctx) //nolint:sqlclosecheck,rowserrcheck // they are the caller's
+	out, err := rows.replay(r.ctx)
 	return response{rows: out}, err
 }
 

@@ -17,6 +17,9 @@ func (h *hook) failure(ctx context.Context, err error) error {
 	if refusal(err) || isFailure(err) {
 		return err
 	}
+	if canceled := ctx.Err(); canceled != nil && errors.Is(err, canceled) {
+		return canceled // the caller has left: nothing is done, and nothing unrecorded
+	}
 	err = fmt.Errorf("%w: %w", ErrNotRecorded, err)
 	h.report(ctx, err)
 	return err

@@ -72,6 +72,14 @@ func (h *hook) register() error {
 		if err := wrap(w.processor, commitName, h.commit); err != nil {
 			return err
 		}
+		for _, name := range within {
+			if w.processor.Get(name) == nil {
+				continue
+			}
+			if err := wrap(w.processor, name, unwinding); err != nil {
+				return err
+			}
+		}
 	}
 	raws := []struct {
 		processor processor
@@ -95,6 +103,36 @@ func (h *hook) register() error {
 		trail.SetDefaultIfUnset(st)
 	}
 	return nil
+}
+
+// within are GORM's callbacks, of any processor, between the begin and the
+// commit of the implicit transaction: those that may call a model's methods.
+var within = []string{
+	"gorm:before_create", "gorm:save_before_associations", "gorm:save_after_associations", "gorm:after_create",
+	"gorm:setup_reflect_value", "gorm:before_update", "gorm:after_update",
+	"gorm:before_delete", "gorm:delete_before_associations", "gorm:after_delete",
+	"gorm:create", "gorm:update", "gorm:delete",
+}
+
+// unwinding rolls the implicit transaction back where a callback panics, which
+// GORM does not: the entry of the action that panicked would wait for it. The
+// panic goes on as it is.
+func unwinding(next func(*gorm.DB)) func(*gorm.DB) {
+	return func(db *gorm.DB) {
+		returned := false
+		defer func() {
+			if returned {
+				return
+			}
+			if _, started := db.InstanceGet("gorm:started_transaction"); started {
+				if tx, ok := db.Statement.ConnPool.(gorm.TxCommitter); ok {
+					_ = tx.Rollback() // the panic is what there is to say
+				}
+			}
+		}()
+		next(db)
+		returned = true
+	}
 }
 
 // wrap puts around in the place of a callback.

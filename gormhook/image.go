@@ -162,22 +162,6 @@ func unquoteJSON(v string) string {
 	return s
 }
 
-// stashed reads the image that an upsert left behind: an array of the columns.
-func (w *writer) stashed(text string) (*image, error) {
-	var values []*string
-	if err := json.Unmarshal([]byte(text), &values); err != nil {
-		return nil, fmt.Errorf("reading the row before an upsert: %w", err)
-	}
-	row := make([]any, len(values)+1)
-	row[0] = ""
-	for i, v := range values {
-		if v != nil {
-			row[i+1] = *v
-		}
-	}
-	return w.imageOf(row), nil
-}
-
 func textOf(v any) string {
 	switch v := v.(type) {
 	case string:

@@ -59,8 +59,7 @@ func parse(sql string) (*parsed, bool) {
 // readTable reads the name of the table and returns the token behind it.
 func (p *parsed) readTable(l *lexer) (token, bool) {
 	t := l.next()
-	start := t.start
-	end := t.end
+	start, end := t.start, 0
 	for {
 		if t.kind != tokenWord && t.kind != tokenName {
 			return t, false

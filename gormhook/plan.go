@@ -37,6 +37,8 @@ type plan struct {
 	// sole: exactly one row is inserted, whose id is given in whole.
 	sole bool
 	ok   bool // false: the statement cannot be planned, the portable path takes it
+	// stale: the statement names a column that the table did not have.
+	stale bool
 }
 
 type planKey struct {

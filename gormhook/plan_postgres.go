@@ -154,9 +154,9 @@ func (p *planner) updatePlan() *plan {
 	if key == nil {
 		return &plan{}
 	}
-	columns, ok := p.compared()
-	if !ok {
-		return &plan{}
+	columns, known := p.compared()
+	if len(columns) == 0 || !known {
+		return &plan{stale: !known}
 	}
 	t := p.qualifier()
 	strong := false // FOR NO KEY UPDATE, as UPDATE itself takes, lets foreign keys be checked meanwhile
@@ -217,7 +217,7 @@ func (p *planner) updatePlan() *plan {
 		row.before, row.after = `audit_before - audit_same`, `audit_after - audit_same`
 	}
 	row.event = p.updateEvent(&b, columns, old, now)
-	if name := p.name(t); name != `NULL` {
+	if name := p.name(t); name != `NULL` && name != `` {
 		b.WriteString(",\n" + name + " AS audit_name")
 		row.name = `audit_name`
 	}
@@ -226,7 +226,8 @@ func (p *planner) updatePlan() *plan {
 }
 
 // compared returns the columns whose change an update may make: those it sets,
-// or all where the database changes others along with them.
+// or all where the database changes others along with them. It reports whether
+// it knows them all.
 func (p *planner) compared() ([]int, bool) {
 	var columns []int
 	if p.columns == nil || p.table.rewritten {
@@ -252,7 +253,7 @@ func (p *planner) compared() ([]int, bool) {
 			kept = append(kept, i)
 		}
 	}
-	return kept, len(kept) > 0
+	return kept, true
 }
 
 // sets reports whether the statement sets the column by name, or might.
@@ -331,7 +332,8 @@ func (p *planner) of(alias string) func(i int) string {
 // rowOf makes a record of columns, to be compared by *<>, which knows equal
 // from identical and takes types that have no equality. Without the cast
 // PostgreSQL would compare the columns one by one.
-// JSON is compared as it is spelled: white space makes no other value of it.
+// JSON and floats are compared as they are spelled: neither white space nor
+// the sign of zero makes another value.
 func (p *planner) rowOf(columns []int, expr func(int) string) string {
 	var b strings.Builder
 	b.WriteString("ROW(")
@@ -339,9 +341,12 @@ func (p *planner) rowOf(columns []int, expr func(int) string) string {
 		if n > 0 {
 			b.WriteString(", ")
 		}
-		if p.table.columns[i].kind == kindJSON {
+		switch p.table.columns[i].kind {
+		case kindJSON:
 			b.WriteString("coalesce((" + expr(i) + ")::jsonb::text, 'null')")
-		} else {
+		case kindFloat:
+			b.WriteString(expr(i) + " + 0")
+		default:
 			b.WriteString(expr(i))
 		}
 	}
@@ -351,7 +356,7 @@ func (p *planner) rowOf(columns []int, expr func(int) string) string {
 // name returns the expression of a row's label.
 func (p *planner) name(alias string) string {
 	if p.variant.names {
-		return `` // given by position, see finish
+		return `` // given by position, see rows
 	}
 	if i, ok := p.table.column(p.subject.name); ok && p.subject.rule(p.subject.name) == ruleShow {
 		return alias + "." + quote(p.table.columns[i].name) + "::text"

@@ -6,7 +6,6 @@ import (
 	"database/sql/driver"
 	"errors"
 	"fmt"
-	"strings"
 
 	"gorm.io/gorm"
 
@@ -120,7 +119,7 @@ func (c *capture) steps(r *request) (out response, owned bool, err error) {
 		return response{}, false, c.hook.failure(r.ctx, err)
 	}
 	if r.query {
-		out.rows, err = returned.replay(r.ctx) //nolint:sqlclosecheck,rowserrcheck // they are the caller's
+		out.rows, err = returned.replay(r.ctx)
 		return out, owned, err
 	}
 	out.result = written{affected: int64(len(w.affected)), id: w.lastID, driver: driver.RowsAffected(len(w.affected))}
@@ -262,7 +261,7 @@ func (c *capture) opaque(r *request) (out response, owned bool, err error) {
 		if err := c.hook.summarize(r, summaryOf(r.text), int64(len(rows.values))); err != nil {
 			return out, false, err
 		}
-		out.rows, err = rows.replay(r.ctx) //nolint:sqlclosecheck,rowserrcheck // they are the caller's
+		out.rows, err = rows.replay(r.ctx)
 		return out, false, err
 	}
 	out.result, err = r.pool.ExecContext(r.ctx, r.text, r.args...)
@@ -275,6 +274,3 @@ func (c *capture) opaque(r *request) (out response, owned bool, err error) {
 	}
 	return out, false, c.hook.summarize(r, summaryOf(r.text), n)
 }
-
-// joinList writes SQL pieces as a list.
-func joinList(pieces []string) string { return strings.Join(pieces, ", ") }

@@ -19,6 +19,8 @@ type summary struct {
 	operation trail.Operation
 	table     string
 	schema    bool // it changes the schema
+	rollback  bool // it takes back what came behind a savepoint
+	uncounted bool // it is TRUNCATE, of which no database says how many rows went
 }
 
 // summaryOf reads the verb and the table of a statement that may hold several,
@@ -39,6 +41,9 @@ func summaryOf(sql string) summary {
 			switch {
 			case t.is(sql, "CREATE"), t.is(sql, "ALTER"), t.is(sql, "DROP"):
 				s.schema = true
+				looking = false
+			case t.is(sql, "ROLLBACK"):
+				s.rollback = true
 				looking = false
 			case t.is(sql, "SELECT"), t.is(sql, "VALUES"), t.is(sql, "PRAGMA"):
 				looking = false
@@ -74,6 +79,7 @@ func (s *summary) read(l *lexer, before, t token) {
 		s.event, s.operation = trail.Update, trail.OpUpdate
 	case t.is(l.sql, "DELETE"), t.is(l.sql, "TRUNCATE"):
 		s.event, s.operation = trail.Delete, trail.OpDelete
+		s.uncounted = t.is(l.sql, "TRUNCATE")
 	default:
 		return
 	}
@@ -154,6 +160,9 @@ func (h *hook) raw(next func(*gorm.DB)) func(*gorm.DB) {
 		if s.schema {
 			defer h.tables.forget()
 		}
+		if s.rollback {
+			defer h.rolledBack(stmt)
+		}
 		if s.event == "" || h.plugin.Raw == RawIgnore || trail.Skipped(stmt.Context) {
 			next(db)
 			return
@@ -171,6 +180,15 @@ func (h *hook) raw(next func(*gorm.DB)) func(*gorm.DB) {
 		stmt.ConnPool = c
 		defer func() { stmt.ConnPool = c.ConnPool }()
 		next(db)
+	}
+}
+
+// rolledBack tells the trace that a savepoint was gone back to.
+func (h *hook) rolledBack(stmt *gorm.Statement) {
+	if t, ok := trail.FromContext(stmt.Context); ok {
+		if tx := transaction(stmt.ConnPool); tx != nil {
+			t.RolledBack(tx)
+		}
 	}
 }
 
@@ -290,8 +308,8 @@ func (h *hook) summarize(r *request, s summary, rows int64) error {
 	if s.event == "" {
 		return nil
 	}
-	if rows == 0 && s.operation != trail.OpDelete {
-		return nil // nothing changed; what TRUNCATE removes is not counted
+	if rows == 0 && !s.uncounted {
+		return nil // nothing changed
 	}
 	text, err := json.Marshal(struct {
 		Rows  int64  `json:"rows"`

@@ -33,6 +33,7 @@ const (
 	kindTimestamps
 	kindBytesArray
 	kindTimeRange
+	kindFloat // PostgreSQL: -0 is spelled 0
 )
 
 // column is a column of a table as the database has it.

@@ -132,6 +132,8 @@ func postgresKind(typ string) (kind, bool) {
 		return kindTimestamps, false
 	case "bytea[]":
 		return kindBytesArray, false
+	case "float4", "float8":
+		return kindFloat, false
 	case "json", "jsonb":
 		return kindJSON, false
 	case "int2", "int4", "int8", "text", "varchar", "uuid", "name", "oid":

@@ -39,7 +39,9 @@ func (w *writer) inTheWay(text string) ([]*image, error) {
 		if err != nil {
 			return nil, err
 		}
-		images = w.read(rows)
+		if images, err = w.read(rows, 0); err != nil {
+			return nil, err
+		}
 	}
 	if !whole {
 		more, err := w.rehearse(text)
@@ -151,7 +153,11 @@ func (w *writer) byID(ids []string) ([]*image, error) {
 		if err != nil {
 			return nil, err
 		}
-		images = append(images, w.read(rows)...)
+		read, err := w.read(rows, 0)
+		if err != nil {
+			return nil, err
+		}
+		images = append(images, read...)
 		ids = ids[n:]
 	}
 	return images, nil
@@ -214,11 +220,11 @@ func (w *writer) byEntity() ([]*image, error) {
 	if err != nil {
 		return nil, err
 	}
-	images := w.read(rows)
+	images, err := w.read(rows, 0)
 	for _, img := range images {
 		img.id = ids[img.entity]
 	}
-	return images, nil
+	return images, err
 }
 
 // upsertPostgres runs an upsert that leaves the row in the way in a setting,
@@ -231,19 +237,14 @@ func (w *writer) upsertPostgres() ([]change, *collected, error) {
 		where = w.parsed.conflictWhere
 	}
 	existing := p.existing()
-	list := make([]string, 0, len(w.table.columns))
-	for i := range w.table.columns {
-		image, _ := w.table.columns[i].imageOf(existing+"."+quote(w.table.columns[i].name), ruleShow)
-		list = append(list, `to_jsonb(`+image+`)::text`)
-	}
 	table := w.parsed.table
 	if w.parsed.alias != "" {
 		table += ` AS ` + w.parsed.alias
 	}
 	text := `INSERT INTO ` + table + ` ` + w.parsed.insert + ` ` + w.parsed.conflict +
-		` WHERE CASE WHEN (` + where + `) THEN set_config('audit.before', ARRAY[` + joinList(list) +
-		`]::text, true) IS NOT NULL ELSE FALSE END`
-	const stash = `to_jsonb(nullif(current_setting('audit.before', true), '')::text[])::text, set_config('audit.before', '', true)`
+		` WHERE CASE WHEN (` + where + `) THEN set_config('audit.before', (` + w.table.row(shown, existing) +
+		`)::text, true) IS NOT NULL ELSE FALSE END`
+	const stash = `nullif(current_setting('audit.before', true), ''), set_config('audit.before', '', true)`
 	text += ` RETURNING `
 	if w.parsed.returning != "" {
 		text += w.parsed.returning + `, `
@@ -253,22 +254,22 @@ func (w *writer) upsertPostgres() ([]change, *collected, error) {
 	if err != nil {
 		return nil, nil, err
 	}
-	w.affected = w.read(rows)
+	mine := w.own(rows) - 2
+	if w.affected, err = w.read(rows, mine+2); err != nil {
+		return nil, nil, err
+	}
 	if err := w.again(); err != nil {
 		return nil, nil, err
 	}
-	mine := len(rows.columns) - len(w.table.columns) - 3
 	changes := make([]change, len(rows.values))
 	for n, v := range rows.values {
 		changes[n].after = w.affected[n]
 		if v[mine] == nil {
 			continue
 		}
-		before, err := w.stashed(textOf(v[mine]))
-		if err != nil {
+		if changes[n].before, err = w.fromObject("", textOf(v[mine])); err != nil {
 			return nil, nil, err
 		}
-		changes[n].before = before
 	}
 	return changes, rows.first(mine), nil
 }

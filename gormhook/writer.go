@@ -2,6 +2,8 @@ package gormhook
 
 import (
 	"context"
+	"encoding/json"
+	"fmt"
 	"slices"
 	"strconv"
 	"strings"
@@ -37,48 +39,106 @@ func (w *writer) idExpr(qualifier string) string {
 	}
 }
 
-// imageList is the list of what makes an image: the id, and each column.
+// imageList is the list of what makes an image: the id, and all columns that
+// the table has by now, by their names: on PostgreSQL in one object, which
+// spells them as the trail does.
 func (w *writer) imageList(id, qualifier string) string {
-	list := make([]string, 0, len(w.table.columns)+1)
-	list = append(list, id)
-	for i := range w.table.columns {
-		c := &w.table.columns[i]
-		expr := quote(c.name)
-		if qualifier != "" {
-			expr = qualifier + "." + expr
-		}
-		if w.postgres() {
-			image, _ := c.imageOf(expr, ruleShow)
-			expr = `to_jsonb(` + image + `)::text`
-		}
-		list = append(list, expr)
+	if w.postgres() {
+		return id + `, (` + w.table.row(shown, unqualified(w.parsed)) + `)::text`
 	}
-	return joinList(list)
+	if qualifier != "" {
+		return id + `, ` + unqualified(w.parsed) + `.*`
+	}
+	return id + `, *`
 }
 
-// read makes images of rows whose last columns are those of imageList.
-func (w *writer) read(rows *collected) []*image {
-	skip := len(rows.columns) - len(w.table.columns) - 1
+// shown is the rule of every column of an image that is still to be masked.
+func shown(string) rule { return ruleShow }
+
+// read makes images of rows whose columns from the given one on are those of
+// imageList.
+func (w *writer) read(rows *collected, from int) ([]*image, error) {
 	images := make([]*image, len(rows.values))
 	for n, v := range rows.values {
-		images[n] = w.imageOf(v[skip:])
-	}
-	return images
-}
-
-func (w *writer) imageOf(values []any) *image {
-	img := &image{id: textOf(values[0]), values: make([]string, len(w.table.columns))}
-	for i, v := range values[1:] {
-		c := &w.table.columns[i]
+		var err error
 		if w.postgres() {
-			img.values[i] = "null"
-			if v != nil {
-				img.values[i] = textOf(v)
-			}
+			images[n], err = w.fromObject(textOf(v[from]), textOf(v[from+1]))
 		} else {
-			img.values[i] = c.spell(v)
+			images[n], err = w.fromColumns(textOf(v[from]), rows.columns[from+1:], v[from+1:])
+		}
+		if err != nil {
+			return nil, err
 		}
 	}
+	return images, nil
+}
+
+// fromObject makes an image of a row of PostgreSQL.
+func (w *writer) fromObject(id, object string) (*image, error) {
+	var row map[string]json.RawMessage
+	if err := json.Unmarshal([]byte(object), &row); err != nil {
+		return nil, fmt.Errorf("reading the image of a row: %w", err)
+	}
+	for name := range row {
+		if _, ok := w.table.column(name); !ok {
+			if err := w.reread(); err != nil {
+				return nil, err
+			}
+			break
+		}
+	}
+	img := &image{id: id, values: make([]string, len(w.table.columns))}
+	for i := range w.table.columns {
+		if img.values[i] = string(row[w.table.columns[i].name]); img.values[i] == "" {
+			img.values[i] = "null"
+		}
+	}
+	return w.finished(img), nil
+}
+
+// fromColumns makes an image of a row of SQLite.
+func (w *writer) fromColumns(id string, names []string, values []any) (*image, error) {
+	if !w.table.named(names) {
+		if err := w.reread(); err != nil {
+			return nil, err
+		}
+	}
+	img := &image{id: id, values: make([]string, len(w.table.columns))}
+	for i := range w.table.columns {
+		img.values[i] = "null"
+		if i < len(names) && names[i] == w.table.columns[i].name {
+			img.values[i] = w.table.columns[i].spell(values[i])
+		}
+	}
+	return w.finished(img), nil
+}
+
+// named reports whether the columns have these names, in this order.
+func (t *table) named(names []string) bool {
+	if len(names) != len(t.columns) {
+		return false
+	}
+	for i, name := range names {
+		if name != t.columns[i].name {
+			return false
+		}
+	}
+	return true
+}
+
+// reread reads the table again: somebody else has changed the schema.
+func (w *writer) reread() error {
+	w.hook.tables.forget()
+	t, err := w.hook.tables.of(w.ctx, w.pool, w.hook.dialect, w.hook.tableKey(w.subject, w.parsed.table))
+	if err != nil {
+		return err
+	}
+	w.table = t
+	return nil
+}
+
+// finished gives an image its entity id, and masks it.
+func (w *writer) finished(img *image) *image {
 	img.entity = w.table.entityOf(w.subject, img)
 	img.mask(w.table, w.subject)
 	return img
@@ -106,7 +166,10 @@ func (w *writer) update() ([]change, *collected, error) {
 	if err := w.again(); err != nil {
 		return nil, nil, err
 	}
-	return pair(before, w.affected), rows, nil
+	changes := slices.DeleteFunc(pair(before, w.affected), func(ch change) bool {
+		return ch.after == nil // a trigger left the row as it was
+	})
+	return changes, rows, nil
 }
 
 // updateLocked changes the rows that were locked and no others, which may have
@@ -228,7 +291,8 @@ func (w *writer) lock() ([]*image, error) {
 	if err != nil {
 		return nil, err
 	}
-	return distinct(w.read(rows)), nil
+	images, err := w.read(rows, 0)
+	return distinct(images), err
 }
 
 // distinct returns each row once: a join may have found it often.
@@ -265,14 +329,30 @@ func (w *writer) run(text, id, qualifier string, args []any) (*collected, error)
 	if w.parsed.returning != "" {
 		text += w.parsed.returning + `, `
 	}
+	if !w.postgres() {
+		id += ` AS ` + imageID
+	}
 	text += w.imageList(id, qualifier)
 	rows, err := collect(w.ctx, w.pool, text, args)
 	if err != nil {
 		return nil, err
 	}
-	w.affected = w.read(rows)
-	return rows.first(len(rows.columns) - len(w.table.columns) - 1), nil
+	mine := w.own(rows)
+	w.affected, err = w.read(rows, mine)
+	return rows.first(mine), err
 }
+
+// own returns the place of the first column of imageList, which comes last.
+// On SQLite the id has a name that nothing else has.
+func (w *writer) own(rows *collected) int {
+	if w.postgres() {
+		return len(rows.columns) - 2
+	}
+	return slices.Index(rows.columns, imageID)
+}
+
+// imageID names the first column of an image on SQLite.
+const imageID = `audit_image_id`
 
 // delete changes and reads in one: what is deleted is returned as it was.
 func (w *writer) delete() ([]change, *collected, error) {
@@ -356,13 +436,17 @@ func pair(before, after []*image) []change {
 		was[b.id] = b
 	}
 	changes := make([]change, 0, len(after))
-	found := make(map[string]bool, len(after))
+	found := make(map[string]int, len(after))
 	for _, a := range after {
+		if n, again := found[a.id]; again { // an upsert may come to a row twice
+			changes[n].after = a
+			continue
+		}
+		found[a.id] = len(changes)
 		changes = append(changes, change{was[a.id], a})
-		was[a.id], found[a.id] = a, true // an upsert may come to the same row again
 	}
 	for _, b := range before {
-		if !found[b.id] {
+		if _, there := found[b.id]; !there {
 			changes = append(changes, change{before: b})
 		}
 	}

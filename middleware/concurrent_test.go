@@ -155,7 +155,7 @@ func TestContextIsPutBack(t *testing.T) {
 	r.Use(func(c *gin.Context) {
 		before := c.Request
 		defer func() {
-			_ = recover() //nolint:errcheck // the panic is the handler's
+			_ = recover() // the panic is the handler's
 			if c.Request != before {
 				t.Error("the request is another one")
 			}

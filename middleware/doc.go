@@ -26,5 +26,6 @@
 //
 // A handler that answers 202 Accepted says, by RFC 9110, that the work goes
 // on: the trace is then left open, for whoever does the work to end it with
-// trail.Trace.End.
+// trail.Trace.End. Until then an action that was written ahead is seen as
+// pending; one that was written with its change says what the change says.
 package middleware

@@ -66,11 +66,10 @@ func (cfg *config) audit(c *gin.Context, rt *route) {
 	c.Set(trail.ContextKey, r)
 	c.Request = outer.WithContext(r)
 
+	// The request keeps its context: whoever was given gin's context in its
+	// place may look at it from other goroutines still.
 	returned := false
-	defer func() {
-		cfg.end(r, returned)
-		c.Request = outer
-	}()
+	defer func() { cfg.end(r, returned) }()
 	if cfg.enter(r, rt) {
 		c.Next()
 	}

@@ -177,33 +177,40 @@ func TestWithUser(t *testing.T) {
 		{"an id is a user", trail.Actor{ID: "7"}, trail.Actor{ID: "7", Name: "7", Kind: trail.KindUser}},
 		{"with a name", trail.Actor{ID: "7", Name: "Ada"}, trail.Actor{ID: "7", Name: "Ada", Kind: trail.KindUser}},
 		{
-			"a service", trail.Actor{ID: "ci", Kind: trail.KindService},
+			"a service",
+			trail.Actor{ID: "ci", Kind: trail.KindService},
 			trail.Actor{ID: "ci", Name: "ci", Kind: trail.KindService},
 		},
 		{
-			"on behalf of somebody", trail.Actor{ID: "root", Name: "Root", OnBehalfOf: "7"},
+			"on behalf of somebody",
+			trail.Actor{ID: "root", Name: "Root", OnBehalfOf: "7"},
 			trail.Actor{ID: "root", Name: "Root", Kind: trail.KindUser, OnBehalfOf: "7"},
 		},
 		{"nobody is anonymous, not the system", trail.Actor{}, trail.Anonymous()},
 		{"anonymous by name", trail.Anonymous(), trail.Anonymous()},
 		{
-			"any Unicode stays", trail.Actor{ID: "Ωμέγα", Name: "Zoë 👩‍🚀 王小明 اسم"},
+			"any Unicode stays",
+			trail.Actor{ID: "Ωμέγα", Name: "Zoë 👩‍🚀 王小明 اسم"},
 			trail.Actor{ID: "Ωμέγα", Name: "Zoë 👩‍🚀 王小明 اسم", Kind: trail.KindUser},
 		},
 		{
-			"control characters show", trail.Actor{ID: "a\x00b", Name: "Ada\r\nEve\u202e"},
+			"control characters show",
+			trail.Actor{ID: "a\x00b", Name: "Ada\r\nEve\u202e"},
 			trail.Actor{ID: `a\u0000b`, Name: `Ada\u000d\u000aEve\u202e`, Kind: trail.KindUser},
 		},
 		{
-			"what is no text becomes some", trail.Actor{ID: "a\xffb"},
+			"what is no text becomes some",
+			trail.Actor{ID: "a\xffb"},
 			trail.Actor{ID: "a\ufffdb", Name: "a\ufffdb", Kind: trail.KindUser},
 		},
 		{
-			"what is too long is cut", trail.Actor{ID: "7", Name: strings.Repeat("ä", 300)},
+			"what is too long is cut",
+			trail.Actor{ID: "7", Name: strings.Repeat("ä", 300)},
 			trail.Actor{ID: "7", Name: strings.Repeat("ä", 255) + "…", Kind: trail.KindUser},
 		},
 		{
-			"a kind that there is not is a user", trail.Actor{ID: "7", Kind: "god\x00"},
+			"a kind that there is not is a user",
+			trail.Actor{ID: "7", Kind: "god\x00"},
 			trail.Actor{ID: "7", Name: "7", Kind: trail.KindUser},
 		},
 	} {
@@ -255,7 +262,8 @@ func TestUserFromClaims(t *testing.T) {
 		{"a pointer to a map", &map[string]any{"sub": "7"}, plain, user("7", "")},
 		{"claims of other names", map[string]any{"uid": "7", "mail": "a@b"}, middleware.Claims{ID: "uid", Name: "mail"}, user("7", "a@b")},
 		{
-			"the kind and the impersonated", map[string]any{"sub": "ci", "act": "7"},
+			"the kind and the impersonated",
+			map[string]any{"sub": "ci", "act": "7"},
 			middleware.Claims{Kind: trail.KindService, OnBehalfOf: "act"},
 			trail.Actor{ID: "ci", Kind: trail.KindService, OnBehalfOf: "7"},
 		},
@@ -341,17 +349,23 @@ func TestUserFromProxy(t *testing.T) {
 		want    trail.Actor // the zero actor: there is none
 	}{
 		{
-			"both headers", fromProxy, "10.0.0.1:1", map[string]string{"X-User": "7", "X-Name": "Ada"}, "X-Name",
+			"both headers", fromProxy, "10.0.0.1:1",
+			map[string]string{"X-User": "7", "X-Name": "Ada"},
+			"X-Name",
 			trail.Actor{ID: "7", Name: "Ada", Kind: trail.KindUser},
 		},
 		{
-			"the name is not asked for", fromProxy, "10.0.0.1:1", map[string]string{"X-User": "7", "X-Name": "Ada"}, "",
+			"the name is not asked for", fromProxy, "10.0.0.1:1",
+			map[string]string{"X-User": "7", "X-Name": "Ada"},
+			"",
 			trail.Actor{ID: "7", Kind: trail.KindUser},
 		},
 		{"not from the proxy", fromProxy, "10.0.0.2:1", map[string]string{"X-User": "7"}, "X-Name", trail.Actor{}},
 		{
 			"not from the proxy, whatever it says", fromProxy, "10.0.0.2:1",
-			map[string]string{"X-User": "7", "X-Forwarded-For": "10.0.0.1"}, "X-Name", trail.Actor{},
+			map[string]string{"X-User": "7", "X-Forwarded-For": "10.0.0.1"},
+			"X-Name",
+			trail.Actor{},
 		},
 		{"no id", fromProxy, "10.0.0.1:1", map[string]string{"X-Name": "Ada"}, "X-Name", trail.Actor{}},
 		{"an empty id", fromProxy, "10.0.0.1:1", map[string]string{"X-User": ""}, "X-Name", trail.Actor{}},

@@ -1,6 +1,7 @@
 package trail
 
 import (
+	"bytes"
 	"context"
 	"encoding/base64"
 	"encoding/json"
@@ -15,8 +16,8 @@ import (
 // canonical form of an HTTP header.
 const CarrierKey = "Audit-Trace"
 
-// maxCarrier bounds what Extract reads, in bytes.
-const maxCarrier = 8 << 10
+// maxCarrier bounds what Extract reads, in bytes. Whatever Inject writes fits.
+const maxCarrier = 16 << 10
 
 // ErrCarrier is what a trace that was extracted from a garbled carrier says
 // with [Trace.Err].
@@ -62,14 +63,26 @@ func Inject(ctx context.Context, c Carrier) {
 		return
 	}
 	a := t.Action()
-	b, err := json.Marshal(carried{
+	out := carried{
 		Version: 1, Trace: t.id, Actor: a.Actor, Event: a.Event, Model: a.Model,
 		EntityID: a.EntityID, Tenant: a.Tenant, Reason: a.Reason, Moment: a.Moment,
-	})
-	if err != nil { // plain strings: cannot be
-		return
 	}
-	c.Set(CarrierKey, base64.RawURLEncoding.EncodeToString(b))
+	text := out.encode()
+	if len(text) > maxCarrier { // long text in a script of many bytes; the entry has the reason
+		out.Reason = ""
+		text = out.encode()
+	}
+	c.Set(CarrierKey, text)
+}
+
+func (out carried) encode() string {
+	var b bytes.Buffer
+	e := json.NewEncoder(&b)
+	e.SetEscapeHTML(false)
+	if err := e.Encode(out); err != nil { // plain strings: cannot be
+		return ""
+	}
+	return base64.RawURLEncoding.EncodeToString(bytes.TrimSpace(b.Bytes()))
 }
 
 // Extract returns a context that goes on with the trace that [Inject] wrote

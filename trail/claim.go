@@ -14,6 +14,7 @@ type ownState struct {
 	phase ownPhase
 	was   ownPhase // the phase before ownReserved
 	tx    any      // where it was written, while ownTentative
+	doubt bool     // part of tx was rolled back since
 }
 
 // Claim is a statement's right to write the action's own entry, see
@@ -84,9 +85,9 @@ func (c Claim) Settle(written, durable bool) {
 	case !written:
 		t.own.phase = t.own.was
 	case durable:
-		t.own.phase, t.own.tx = ownKept, nil
+		t.own = ownState{phase: ownKept}
 	default:
-		t.own.phase, t.own.tx = ownTentative, c.tx
+		t.own = ownState{phase: ownTentative, tx: c.tx}
 	}
 }
 
@@ -95,7 +96,17 @@ func (c Claim) Settle(written, durable bool) {
 func (t *Trace) Committed(tx any) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	if t.own.phase == ownTentative && t.own.tx == tx {
-		t.own.phase, t.own.tx = ownKept, nil
+	if t.own.phase == ownTentative && t.own.tx == tx && !t.own.doubt {
+		t.own = ownState{phase: ownKept}
+	}
+}
+
+// RolledBack tells that tx was rolled back to a savepoint, for recorders that
+// see it: what the trace has written in tx may be gone, whatever becomes of tx.
+func (t *Trace) RolledBack(tx any) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if t.own.tx == tx {
+		t.own.doubt = true
 	}
 }

@@ -120,7 +120,7 @@ func recording(t testing.TB) *memory {
 var una = trail.Actor{ID: "una", Name: "Una", Kind: trail.KindUser}
 
 // start begins an action that must begin.
-func start(t testing.TB, ctx context.Context, a trail.Action) (context.Context, *trail.Trace) { //nolint:revive // the test goes first
+func start(t testing.TB, ctx context.Context, a trail.Action) (context.Context, *trail.Trace) {
 	t.Helper()
 	ctx, trace, err := trail.Start(ctx, a)
 	if err != nil {
