@@ -2,7 +2,7 @@
 # Go: what else is needed is installed with apt-get where that is possible.
 
 .DEFAULT_GOAL := test
-.PHONY: test vet lint fmt tidy-check compiler browser
+.PHONY: test vet lint fmt tidy-check compiler browser bench soak
 
 GOLANGCI_LINT := golangci-lint@v2.15.0
 TEST_TIMEOUT ?= 10m
@@ -54,3 +54,14 @@ compiler:
 browser:
 	@{ command -v chromium || command -v chromium-browser || command -v google-chrome || \
 		! command -v apt-get; } >/dev/null || $(call apt,chromium) || :
+
+# What auditing costs, as Markdown: see docs/performance.md. The flags say what
+# is measured: make bench BENCH_FLAGS='-parts postgres -operations create,update'.
+BENCH_FLAGS ?=
+bench:
+	@cd bench && go run . $(BENCH_FLAGS)
+
+# Whether a process that writes for ten minutes keeps its size.
+SOAK ?= 10m
+soak:
+	@cd bench && go run . -soak $(SOAK)

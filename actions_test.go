@@ -37,12 +37,17 @@ const (
 	download  audit.Event = "download"
 )
 
+// principal is how many of the moments, from the first on, differ in what they
+// do to the database.
+const principal = 3
+
 var moments = []moment{
 	{name: "with the change", method: "PUT", path: "/widgets/:id", event: audit.Update},
-	{name: "with the change, nobody known yet", method: "PATCH", path: "/widgets/:id", behind: true, event: audit.Update},
 	{name: "with the change of any entity", method: "POST", path: "/widgets", event: audit.Create, anyEntity: true},
-	{name: "ahead", method: "POST", path: "/widgets/:id/execute", event: audit.Execute, ahead: true},
 	{name: "ahead, nobody known yet", method: "POST", path: "/widgets/:id/retry", behind: true, event: audit.Retry, ahead: true},
+
+	{name: "ahead", method: "POST", path: "/widgets/:id/execute", event: audit.Execute, ahead: true},
+	{name: "with the change, nobody known yet", method: "PATCH", path: "/widgets/:id", behind: true, event: audit.Update},
 	{
 		name: "ahead by annotation", method: "POST", path: "/widgets/:id/look", annotation: audit.As(audit.Dryrun, "widget"),
 		event: audit.Dryrun, ahead: true,
@@ -71,7 +76,7 @@ type expected struct {
 
 // expect works out what an attempt must leave: nothing but the moment, what was
 // committed and how it was answered has a say in it.
-func expect(m moment, b behaviour, f things, status int) (want expected, ownMay []change) {
+func (w *world) expect(m moment, b behaviour, f things, status int) (want expected, ownMay []change) {
 	want = expected{Event: m.event, Outcome: resultOf(status)}
 	if b.panics != nil {
 		want.Outcome = trail.Failure
@@ -79,9 +84,13 @@ func expect(m moment, b behaviour, f things, status int) (want expected, ownMay 
 	if !m.anyEntity {
 		want.Entity = fmt.Sprint(f.a)
 	}
+	leaves := b.leaves
+	if w.db.SkipDefaultTransaction && b.leavesAlone != nil {
+		leaves = b.leavesAlone
+	}
 	var changes []change
-	if b.leaves != nil {
-		changes = b.leaves(f)
+	if leaves != nil {
+		changes = leaves(f)
 	}
 	want.Changes = sorted(changes)
 	if m.ahead {
@@ -116,7 +125,7 @@ func resultOf(status int) trail.Result {
 // check holds the trace of an attempt to what is expected.
 func (w *world) check(t *testing.T, id uuid.UUID, m moment, b behaviour, f things, status int) store.Entry {
 	t.Helper()
-	want, ownMay := expect(m, b, f, status)
+	want, ownMay := w.expect(m, b, f, status)
 	own, changes := w.trace(t, id)
 	got := expected{own.Event, own.EntityID, own.Result, sorted(changes), own.Operation != ""}
 	if want.OwnChanged {
@@ -195,7 +204,10 @@ func TestActions(t *testing.T) {
 	for _, e := range all {
 		t.Run(e.name, func(t *testing.T) {
 			w := e.world(t)
-			for _, m := range moments {
+			for n, m := range moments {
+				if n >= principal && e.name != plainSQLite.name && e.name != plainPostgres.name {
+					break // what else there is to a moment does not reach the database
+				}
 				t.Run(m.name, func(t *testing.T) {
 					for _, b := range behaviours {
 						t.Run(b.name, func(t *testing.T) {

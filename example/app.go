@@ -15,6 +15,7 @@ import (
 
 	"github.com/infrakitchen/audit"
 	"github.com/infrakitchen/audit/gormhook"
+	"github.com/infrakitchen/audit/middleware"
 	"github.com/infrakitchen/audit/store"
 	"github.com/infrakitchen/audit/trail"
 	"github.com/infrakitchen/audit/viewer"
@@ -26,6 +27,7 @@ type app struct {
 	db    *gorm.DB
 	conn  *sql.DB
 	log   *zap.Logger
+	sink  *zapfield.Sink
 	jobs  *jobs
 	http  http.Handler
 	fresh bool // the database had no tables yet
@@ -33,11 +35,8 @@ type app struct {
 
 // newApp wires the service. This is all that it takes to have it audited.
 func newApp(ctx context.Context, cfg config, out io.Writer) (_ *app, err error) {
-	// Lines go to the console; further cores join it here, by zapcore.NewTee.
 	core := console(out)
 	a := &app{log: zapfield.Wrap(zap.New(core))} // the trace id on every line
-	a.jobs = newJobs(a.log, cfg.pace)
-
 	if err := a.openDatabase(ctx, cfg.db); err != nil {
 		return nil, err
 	}
@@ -57,6 +56,14 @@ func newApp(ctx context.Context, cfg config, out io.Writer) (_ *app, err error) 
 		return nil, err
 	}
 	trail.SetDefault(st) // where actions are kept that change no row
+
+	if a.sink, err = zapfield.NewSink(st, zapfield.WithOnError(a.notKept)); err != nil {
+		return nil, err
+	}
+	// Lines go to the console, and those of an action beside its entries too.
+	a.log = zapfield.Wrap(zap.New(zapcore.NewTee(core, a.sink.Core(zap.InfoLevel))))
+	a.db.Logger = sqlLog(a.log)
+	a.jobs = newJobs(a.log, cfg.pace)
 
 	pages, err := viewer.New(st, viewer.Options{ // the trail, to be looked at
 		Authorize: mayRead,
@@ -85,7 +92,7 @@ func (a *app) router(pages http.Handler) (http.Handler, error) {
 			audit.WithUser(authenticate),
 			audit.WithErrorHandler(a.notRecorded),
 		),
-		a.logRequest,
+		middleware.AccessLog(a.logRequest),
 		gin.CustomRecoveryWithWriter(nil, a.panicked),
 		sameOrigin,
 	)
@@ -93,10 +100,10 @@ func (a *app) router(pages http.Handler) (http.Handler, error) {
 	return router, nil
 }
 
-// close ends the jobs, within the time that ctx gives, and lets go of the
-// database.
+// close ends the jobs and writes the last lines, within the time that ctx gives,
+// and lets go of the database.
 func (a *app) close(ctx context.Context) error {
-	err := a.jobs.close(ctx)
+	err := errors.Join(a.jobs.close(ctx), a.sink.Close(ctx))
 	_ = a.log.Sync() // a terminal cannot be synced, and says so
 	if e := a.conn.Close(); e != nil {
 		err = errors.Join(err, fmt.Errorf("closing the database: %w", e))

@@ -8,9 +8,11 @@ import (
 	"strings"
 	"time"
 
+	"go.uber.org/zap"
 	"gorm.io/driver/postgres"
 	"gorm.io/driver/sqlite"
 	"gorm.io/gorm"
+	"gorm.io/gorm/logger"
 	_ "modernc.org/sqlite" // the driver "sqlite", in pure Go
 
 	"github.com/infrakitchen/audit/zapfield"
@@ -41,7 +43,7 @@ func (a *app) openDatabase(ctx context.Context, at string) (err error) {
 	conn.SetMaxOpenConns(maxConnections)
 	conn.SetMaxIdleConns(maxConnections)
 	db, err := gorm.Open(dialect(conn), &gorm.Config{
-		Logger: zapfield.GORM(a.log, zapfield.IgnoreRecordNotFound()),
+		Logger: sqlLog(a.log),
 		// Both engines keep as much, so that what a request is answered is what
 		// is in the database.
 		NowFunc: func() time.Time { return time.Now().UTC().Truncate(time.Microsecond) },
@@ -57,6 +59,11 @@ func (a *app) openDatabase(ctx context.Context, at string) (err error) {
 	}
 	a.db, a.conn = db, conn
 	return nil
+}
+
+// sqlLog returns what GORM logs to.
+func sqlLog(log *zap.Logger) logger.Interface {
+	return zapfield.GORM(log, zapfield.IgnoreRecordNotFound())
 }
 
 // sqliteDSN names a SQLite file for the driver. Transactions take the write

@@ -7,11 +7,12 @@ import (
 	"net/http"
 	"runtime/debug"
 	"strings"
-	"time"
 
 	"github.com/gin-gonic/gin"
 	"go.uber.org/zap"
 
+	"github.com/infrakitchen/audit/middleware"
+	"github.com/infrakitchen/audit/trail"
 	"github.com/infrakitchen/audit/zapfield"
 )
 
@@ -88,16 +89,19 @@ func (a *app) notRecorded(ctx context.Context, err error) {
 	a.log.Error("not recorded", zapfield.Context(ctx), zap.Error(err))
 }
 
+// notKept is told of lines that cannot be kept, or not yet. It tells the console.
+func (a *app) notKept(err error) {
+	a.log.Error("log lines", zap.Error(err))
+}
+
 // logRequest writes a line for each request that may have changed something.
-func (a *app) logRequest(c *gin.Context) {
-	began := time.Now()
-	c.Next()
-	if c.Request.Method == http.MethodGet || c.Request.Method == http.MethodHead {
+func (a *app) logRequest(ctx context.Context, r middleware.Access) {
+	if r.Method == http.MethodGet || r.Method == http.MethodHead {
 		return
 	}
-	a.log.Info(c.Request.Method+" "+c.Request.URL.EscapedPath(),
-		zapfield.Context(c.Request.Context()),
-		zap.String("user", c.GetString(gin.AuthUserKey)),
-		zap.Int("status", c.Writer.Status()),
-		zap.Duration("took", time.Since(began)))
+	line := []zap.Field{zapfield.Context(ctx), zap.Int("status", r.Status), zap.Duration("took", r.Duration)}
+	if trace, ok := trail.FromContext(ctx); ok {
+		line = append(line, zap.String("user", trace.Action().Actor.ID))
+	}
+	a.log.Info(r.Method+" "+r.Path, line...)
 }

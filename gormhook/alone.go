@@ -42,7 +42,7 @@ func (h *hook) alone(db *gorm.DB, op operation, p processor) bool {
 		return false // known after the first statement
 	}
 	t, ok := h.tables.cached(h.tableKey(s, name.(string)))
-	if !ok || !t.plain || t.after || op == opUpdate && t.identity(s) == nil {
+	if !ok || !t.plain || t.after || t.deferred || op == opUpdate && t.identity(s) == nil {
 		return false
 	}
 	return !h.foreign.in(p) && !associated(stmt, op)

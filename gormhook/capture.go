@@ -6,6 +6,7 @@ import (
 	"database/sql/driver"
 	"fmt"
 	"reflect"
+	"strings"
 
 	"gorm.io/gorm"
 	"gorm.io/gorm/schema"
@@ -102,9 +103,6 @@ func (c *capture) audited(r *request) (response, error) {
 	if err != nil {
 		return response{}, h.failure(r.ctx, err)
 	}
-	if !r.table.exists {
-		return plain(r.ctx, r.pool, r.text, r.args, r.query) // the database has the right words for it
-	}
 	r.names = c.names(r.subject)
 	r.attribution, err = h.attribute(r.ctx, r.subject, r.pool)
 	if err != nil {
@@ -115,7 +113,7 @@ func (c *capture) audited(r *request) (response, error) {
 			return out, err
 		}
 	}
-	if h.dialect == postgresName && !h.plugin.Portable {
+	if h.dialect == postgresName && !h.plugin.Portable && len(r.args)+paramEntity <= maxParams {
 		v, p := c.plan(r)
 		if p.stale {
 			h.tables.forget()
@@ -126,10 +124,32 @@ func (c *capture) audited(r *request) (response, error) {
 			v, p = c.plan(r)
 		}
 		if p.ok {
-			return c.single(r, v, p)
+			return c.again(r, v, p)
 		}
 	}
 	return c.portable(r)
+}
+
+// again runs the one statement, and once more where a key was changed under
+// it: nothing is done then, and the next one sees the new key. In a caller's
+// transaction that is the caller's to do, as after any serialization failure.
+func (c *capture) again(r *request, v variant, p *plan) (out response, err error) {
+	const most = 5
+	for range most {
+		if out, err = c.single(r, v, p); err == nil || !strings.Contains(err.Error(), keyChanged) {
+			return out, err
+		}
+		if transaction(r.pool) != nil {
+			return response{}, fmt.Errorf("%w: %w", ErrKeyChanged, err)
+		}
+		if r.attribution, err = c.hook.attribute(r.ctx, r.subject, r.pool); err != nil {
+			return response{}, c.hook.failure(r.ctx, err)
+		}
+		if v, p = c.plan(r); !p.ok {
+			return c.portable(r)
+		}
+	}
+	return response{}, fmt.Errorf("%w: %w", ErrKeyChanged, err)
 }
 
 // tableKey returns what a table is remembered by.
@@ -157,6 +177,9 @@ func (c *capture) tableText(query string) string {
 	}
 	return name
 }
+
+// maxParams is how many parameters PostgreSQL's protocol counts.
+const maxParams = 65535
 
 // plan returns the one statement for the request.
 func (c *capture) plan(r *request) (variant, *plan) {

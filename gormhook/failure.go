@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"regexp"
 	"strings"
 
 	"gorm.io/gorm"
@@ -34,6 +35,7 @@ func isFailure(err error) bool { return errors.Is(err, ErrNotRecorded) }
 func (h *hook) report(ctx context.Context, err error) {
 	failures.Add(1)
 	if h.plugin.OnError != nil {
+		defer func() { _ = recover() }() // it was to be told, and was
 		h.plugin.OnError(ctx, err)
 	}
 }
@@ -45,16 +47,18 @@ func (h *hook) classify(ctx context.Context, err error) error {
 		h.tables.forget()
 	}
 	text := err.Error()
-	for name := range ours {
-		if strings.Contains(text, name) {
-			if strings.Contains(text, "does not exist") || strings.Contains(text, "no such") {
-				err = fmt.Errorf("%w: %w", store.ErrNotMigrated, err)
-			}
-			return h.failure(ctx, err)
-		}
+	if !ourTables.MatchString(text) {
+		return err
 	}
-	return err
+	if strings.Contains(text, "does not exist") || strings.Contains(text, "no such") {
+		err = fmt.Errorf("%w: %w", store.ErrNotMigrated, err)
+	}
+	return h.failure(ctx, err)
 }
+
+// ourTables finds the trail's tables, their partitions and what belongs to
+// them in the text of an error.
+var ourTables = regexp.MustCompile(`\b(audit_logs|audit_outcomes)(_(y[0-9]{4}m[0-9]{2}|default))?(_(seq|pkey|entity|user|event|trace)\w*)?\b`)
 
 // outdated reports whether an error is what shows when somebody else changed
 // the schema: class 42 of SQLSTATE, or SQLite's words.
@@ -91,10 +95,21 @@ func (c *capture) bestEffort(r *request) (response, error) {
 			return response{}, errors.Join(err, e)
 		}
 	}
-	if !isFailure(err) {
-		return response{}, err // the change itself failed
+	if !isFailure(err) && !answered(err) {
+		return response{}, err // it may have been done
 	}
-	return plain(r.ctx, r.pool, r.text, r.args, r.query)
+	out, e := plain(r.ctx, r.pool, r.text, r.args, r.query)
+	if e == nil && !isFailure(err) {
+		_ = c.hook.failure(r.ctx, err) // without its capture it goes well
+	}
+	return out, e
+}
+
+// answered reports whether an error is the database's own answer, so that
+// nothing was done.
+func answered(err error) bool {
+	var state interface{ SQLState() string }
+	return errors.As(err, &state)
 }
 
 // attempt is audited, with panics as errors and the rows read to the end, for
@@ -132,7 +147,7 @@ func (c *capture) bounded(r *request) (done bool, out response, err error) {
 			where = ` WHERE ` + where
 		}
 		text, _, err := queryText(r.ctx, r.pool, fmt.Sprintf(
-			`SELECT CAST(count(*) AS text) FROM (SELECT 1 FROM %s%s LIMIT %d) AS audit_bounded`, from, where, c.hook.plugin.MaxRows+1), args...)
+			`SELECT CAST(count(*) AS text) FROM (SELECT 1 FROM %s%s LIMIT %d) AS audit__bounded`, from, where, c.hook.plugin.MaxRows+1), args...)
 		if err != nil {
 			return true, out, c.hook.classify(r.ctx, err)
 		}

@@ -53,11 +53,13 @@ type planKey struct {
 type plans struct {
 	mu   sync.RWMutex
 	made map[planKey]*plan
+	size int // of the texts, in bytes
 }
 
 const (
 	maxPlans     = 1024
-	maxPlanQuery = 8 << 10
+	maxPlanSize  = 16 << 20
+	maxPlanQuery = 512 << 10
 )
 
 func (ps *plans) get(key planKey, make func() *plan) *plan {
@@ -73,10 +75,12 @@ func (ps *plans) get(key planKey, make func() *plan) *plan {
 	p = make()
 	ps.mu.Lock()
 	defer ps.mu.Unlock()
-	if ps.made == nil || len(ps.made) >= maxPlans {
-		ps.made = newPlans()
+	size := len(key.query) + len(p.text)
+	if ps.made == nil || len(ps.made) >= maxPlans || ps.size+size > maxPlanSize {
+		ps.made, ps.size = newPlans(), 0
 	}
 	ps.made[key] = p
+	ps.size += size
 	return p
 }
 

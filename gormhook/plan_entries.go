@@ -8,7 +8,22 @@ type changed struct {
 	operation, event string
 	entity, name     string
 	before, after    string
+	// each: every row that is affected leaves an entry.
+	each bool
+	// locked: audit__old has as many rows as from, or the statement fails.
+	locked bool
 }
+
+// keyChanged is in the error of a statement that found a row under its lock
+// with another key than it had when the statement began: its change would pass
+// the row over.
+const keyChanged = `audit: a key was changed meanwhile`
+
+// allChanged is a LIMIT that limits nothing, and fails where a row that was
+// locked has not been changed. It stands there because a limit is evaluated
+// once, also where there is no row.
+const allChanged = "\nLIMIT CASE WHEN (SELECT count(*) FROM audit__old) <> (SELECT count(*) FROM audit__new) THEN ('" + keyChanged +
+	", of rows: ' || (SELECT count(*) FROM audit__old))::bigint END"
 
 // shapeOf returns the shape of the result: rows where the caller wants rows,
 // else the command tag, if each row that is affected leaves an entry and
@@ -33,27 +48,39 @@ func (p *planner) shapeOf(each bool) shape {
 func (p *planner) finish(out *plan, b *strings.Builder, row changed) *plan {
 	owned := `FALSE`
 	if p.variant.claimed {
-		owned = `EXISTS (SELECT 1 FROM audit_own)`
+		owned = `EXISTS (SELECT 1 FROM audit__own)`
 		own := p.own()
-		b.WriteString(", audit_rows AS MATERIALIZED (\n" + p.rows(out, row) + "\n), audit_own AS (\n" +
+		b.WriteString(", audit__rows AS MATERIALIZED (\n" + p.rows(out, row) + "\n), audit__own AS (\n" +
 			p.insertion(p.param(paramTrace, "uuid"), p.param(paramEvent, "text"), p.param(paramContext, "jsonb")) +
-			"\nFROM audit_rows WHERE " + own + "\nON CONFLICT (id) DO NOTHING RETURNING id\n), audit_entry AS (\n" +
-			p.insertion(p.freshID(), `audit_event`, `NULL::jsonb`) +
-			"\nFROM audit_rows WHERE NOT " + own + " OR NOT " + owned + "\n)")
+			"\nFROM audit__rows WHERE " + own + "\nON CONFLICT (id) DO NOTHING RETURNING id\n), audit__entry AS (\n" +
+			p.insertion(p.freshID(), `audit__event`, `NULL::jsonb`) +
+			"\nFROM audit__rows WHERE NOT " + own + " OR NOT " + owned + "\n)")
 	} else {
-		if out.shape != shapeTag {
-			b.WriteString(", audit_entry AS (")
+		entriesLast := out.shape == shapeTag && row.each
+		if !entriesLast {
+			b.WriteString(", audit__entry AS (")
 		}
-		b.WriteString("\n" + p.insertion(p.id(out), `audit_event`, `NULL::jsonb`) + "\nFROM (" + p.rows(out, row) + ") AS audit_rows")
-		if out.shape == shapeTag {
+		b.WriteString("\n" + p.insertion(p.id(out), `audit__event`, `NULL::jsonb`) + "\nFROM (" + p.rows(out, row) + ") AS audit__rows")
+		if entriesLast {
 			out.text = b.String()
 			return out
 		}
 		b.WriteString("\n)")
 	}
+	if out.shape == shapeTag { // of one row at the most, with or without an entry
+		b.WriteString("\nSELECT FROM " + row.from)
+		if row.locked {
+			b.WriteString(allChanged)
+		}
+		out.text = b.String()
+		return out
+	}
 	b.WriteString("\nSELECT ")
 	if out.shape == shapeCount {
 		b.WriteString(`count(*), ` + owned + ` FROM ` + row.from)
+		if row.locked {
+			b.WriteString(allChanged)
+		}
 		out.text = b.String()
 		return out
 	}
@@ -66,6 +93,9 @@ func (p *planner) finish(out *plan, b *strings.Builder, row changed) *plan {
 		b.WriteString(p.alias)
 	} else {
 		b.WriteString(quote(p.names[len(p.names)-1]))
+	}
+	if row.locked {
+		b.WriteString(allChanged)
 	}
 	out.text = b.String()
 	return out
@@ -90,9 +120,9 @@ func (p *planner) returned() string {
 // own returns the condition that a row is the action's own.
 func (p *planner) own() string {
 	if p.variant.own == ownEntity {
-		return `(audit_entity = ` + p.param(paramEntity, "text") + `)`
+		return `(audit__entity = ` + p.param(paramEntity, "text") + `)`
 	}
-	return `(audit_number = 1)`
+	return `(audit__number = 1)`
 }
 
 // freshID returns the expression of an id that begins with the statement's
@@ -109,7 +139,7 @@ func (p *planner) id(out *plan) string {
 	case out.sole:
 		return p.param(paramID, "uuid")
 	case p.variant.own == ownFirst:
-		return `CASE WHEN audit_number = 1 THEN ` + p.param(paramTrace, "uuid") + ` ELSE ` + p.freshID() + ` END`
+		return `CASE WHEN audit__number = 1 THEN ` + p.param(paramTrace, "uuid") + ` ELSE ` + p.freshID() + ` END`
 	default:
 		return p.freshID()
 	}
@@ -123,21 +153,21 @@ func (p *planner) rows(out *plan, row changed) string {
 	}
 	number := ``
 	if p.variant.own == ownFirst && !out.sole {
-		number = `row_number() OVER () AS audit_number, `
+		number = `row_number() OVER () AS audit__number, `
 	}
 	if p.variant.names {
 		name = `(` + p.param(paramNames, "text[]") + `)[row_number() OVER ()]`
 	}
-	query := `SELECT ` + number + row.entity + ` AS audit_entity, ` + name + ` AS audit_label, ` +
-		row.event + ` AS audit_event, ` + row.operation + ` AS audit_operation, ` +
-		row.before + ` AS audit_b, ` + row.after + ` AS audit_a FROM ` + row.from
+	query := `SELECT ` + number + row.entity + ` AS audit__entity, ` + name + ` AS audit__label, ` +
+		row.event + ` AS audit__event, ` + row.operation + ` AS audit__operation, ` +
+		row.before + ` AS audit__b, ` + row.after + ` AS audit__a FROM ` + row.from
 	if row.where != "" {
 		query += ` WHERE ` + row.where
 	}
 	return query
 }
 
-// insertion returns the INSERT of entries from audit_rows, up to its FROM.
+// insertion returns the INSERT of entries from audit__rows, up to its FROM.
 // Their seq is drawn as they are inserted, which is behind the lock of the
 // rows they are of.
 func (p *planner) insertion(id, event, context string) string {
@@ -146,5 +176,5 @@ func (p *planner) insertion(id, event, context string) string {
 SELECT ` + id + `, ` + p.param(paramTrace, "uuid") + `, ` + p.param(paramAt, "timestamptz") + `, ` +
 		p.param(paramTenant, "text") + `, ` + p.param(paramUserID, "text") + `, ` + p.param(paramUserName, "text") + `, ` +
 		p.param(paramUserKind, "text") + `, ` + p.param(paramOnBehalfOf, "text") + `,
-	` + event + `, audit_operation, ` + p.param(paramModel, "text") + `, audit_entity, audit_label, audit_b, audit_a, 'success', ` + context
+	` + event + `, audit__operation, ` + p.param(paramModel, "text") + `, audit__entity, audit__label, audit__b, audit__a, 'success', ` + context
 }

@@ -8,7 +8,7 @@ import (
 )
 
 // planner writes the one statement of PostgreSQL around a parsed one. What it
-// adds has names that begin with audit_, so that the unqualified columns of
+// adds has names that begin with audit__, so that the unqualified columns of
 // the caller's own expressions stay unambiguous. Its parameters follow the
 // caller's, in the order of parameters in attribution.
 type planner struct {
@@ -72,15 +72,15 @@ func (p *planner) insertPlan() *plan {
 	}
 	out := &plan{ok: true, shape: p.shapeOf(true), sole: p.tuples == 1 && p.conflict == "" && !p.variant.claimed}
 	var b strings.Builder
-	b.WriteString("WITH audit_new AS (\nINSERT INTO " + p.parsed.table)
+	b.WriteString("WITH audit__new AS (\nINSERT INTO " + p.parsed.table)
 	if p.alias != "" {
 		b.WriteString(" AS " + p.alias)
 	}
 	b.WriteString(" " + p.insert)
 	row := changed{
-		operation: `'insert'`, event: `'create'`, from: `audit_new`,
-		entity: p.table.entityID(p.subject, p.table.label(p.subject), p.of("audit_new")),
-		before: `NULL::jsonb`, after: p.table.row(p.subject.rule, `audit_new`), name: p.name("audit_new"),
+		each: true, operation: `'insert'`, event: `'create'`, from: `audit__new`,
+		entity: p.table.entityID(p.subject, p.table.label(p.subject), p.of("audit__new")),
+		before: `NULL::jsonb`, after: p.table.row(p.subject.rule, `audit__new`), name: p.name("audit__new"),
 	}
 	if p.conflict != "" {
 		b.WriteString(" " + p.conflict)
@@ -103,22 +103,25 @@ func (p *planner) insertPlan() *plan {
 	b.WriteString("\nWHERE CASE WHEN (" + where + ") THEN set_config('audit.before', jsonb_build_object('entity', " +
 		p.table.entityID(p.subject, key, p.of(existing)) + ", 'row', " + p.table.row(p.subject.digested, existing) +
 		")::text, true) IS NOT NULL ELSE FALSE END")
-	b.WriteString("\nRETURNING *, nullif(current_setting('audit.before', true), '')::jsonb AS audit_stash," +
-		" set_config('audit.before', '', true) AS audit_reset\n), audit_row AS (\nSELECT audit_new.*," +
-		" audit_stash -> 'row' AS audit_before, ")
-	hidden := []string{"audit_stash", "audit_reset"}
-	b.WriteString(p.table.row(p.subject.digested, `audit_new`, hidden...) + " AS audit_after, ")
-	b.WriteString(p.table.row(p.subject.rule, `audit_new`, hidden...) + " AS audit_image FROM audit_new\n)")
-	row.from = `audit_row`
-	row.entity = "coalesce(audit_stash ->> 'entity', " + p.table.entityID(p.subject, key, p.of("audit_row")) + ")"
-	row.name = p.name("audit_row")
-	row.operation = `CASE WHEN audit_before IS NULL THEN 'insert' ELSE 'update' END`
-	row.event = `CASE WHEN audit_before IS NULL THEN 'create' ELSE ` + p.jsonEvent() + ` END`
+	b.WriteString("\nRETURNING *, nullif(current_setting('audit.before', true), '')::jsonb AS audit__stash," +
+		" set_config('audit.before', '', true) AS audit__reset\n), audit__row AS (\nSELECT audit__new.*," +
+		" audit__stash -> 'row' AS audit__before, ")
+	hidden := []string{"audit__stash", "audit__reset"}
+	b.WriteString(p.table.row(p.subject.digested, `audit__new`, hidden...) + " AS audit__after, ")
+	b.WriteString(p.table.row(p.subject.rule, `audit__new`, hidden...) + " AS audit__image FROM audit__new\n)")
+	row.from = `audit__row`
+	row.entity = "coalesce(audit__stash ->> 'entity', " + p.table.entityID(p.subject, key, p.of("audit__row")) + ")"
+	row.name = p.name("audit__row")
+	row.operation = `CASE WHEN audit__before IS NULL THEN 'insert' ELSE 'update' END`
+	row.event = `CASE WHEN audit__before IS NULL THEN 'create' ELSE ` + p.jsonEvent() + ` END`
 	masked := p.subject.masked(p.table)
-	row.before = diffOf(`audit_before`, `audit_after`, masked)
-	row.after = `CASE WHEN audit_before IS NULL THEN audit_image ELSE ` + diffOf(`audit_after`, `audit_before`, masked) + ` END`
-	row.where = `audit_before IS NULL OR audit_before::text <> audit_after::text`
-	out.shape = p.shapeOf(false)
+	row.before = diffOf(`audit__before`, `audit__after`, masked)
+	row.after = `CASE WHEN audit__before IS NULL THEN audit__image ELSE ` + diffOf(`audit__after`, `audit__before`, masked) + ` END`
+	row.where = `audit__before IS NULL OR audit__before::text <> audit__after::text`
+	row.each = false
+	if out.shape = p.shapeOf(false); out.shape == shapeCount && !p.variant.claimed && p.tuples == 1 {
+		out.shape = shapeTag
+	}
 	return p.finish(out, &b, row)
 }
 
@@ -161,15 +164,15 @@ func (p *planner) updatePlan() *plan {
 	t := p.qualifier()
 	strong := false // FOR NO KEY UPDATE, as UPDATE itself takes, lets foreign keys be checked meanwhile
 	var b strings.Builder
-	b.WriteString("WITH audit_old AS MATERIALIZED (\nSELECT ")
+	b.WriteString("WITH audit__old AS MATERIALIZED (\nSELECT ")
 	for n, i := range key {
 		if n > 0 {
 			b.WriteString(", ")
 		}
-		b.WriteString(t + "." + quote(p.table.columns[i].name) + " AS audit_k" + strconv.Itoa(n))
+		b.WriteString(t + "." + quote(p.table.columns[i].name) + " AS audit__k" + strconv.Itoa(n))
 	}
 	for _, i := range columns {
-		b.WriteString(", " + t + "." + quote(p.table.columns[i].name) + " AS audit_o" + strconv.Itoa(i))
+		b.WriteString(", " + t + "." + quote(p.table.columns[i].name) + " AS audit__o" + strconv.Itoa(i))
 		strong = strong || p.table.strong[p.table.columns[i].name] && p.sets(p.table.columns[i].name)
 	}
 	b.WriteString("\nFROM " + p.aliased())
@@ -181,28 +184,28 @@ func (p *planner) updatePlan() *plan {
 	} else {
 		b.WriteString("\nFOR NO KEY UPDATE")
 	}
-	b.WriteString("\n), audit_new AS (\nUPDATE " + p.aliased() + " SET " + p.set + "\nFROM audit_old WHERE ")
+	b.WriteString("\n), audit__new AS (\nUPDATE " + p.aliased() + " SET " + p.set + "\nFROM audit__old WHERE ")
 	keys := map[int]string{}
 	for n, i := range key {
 		if n > 0 {
 			b.WriteString(" AND ")
 		}
-		keys[i] = "audit_old.audit_k" + strconv.Itoa(n)
+		keys[i] = "audit__old.audit__k" + strconv.Itoa(n)
 		b.WriteString(t + "." + quote(p.table.columns[i].name) + " = " + keys[i])
 	}
-	old := func(i int) string { return "audit_old.audit_o" + strconv.Itoa(i) }
+	old := func(i int) string { return "audit__old.audit__o" + strconv.Itoa(i) }
 	now := p.of(t)
 	b.WriteString("\nRETURNING ")
 	if p.returning != "" {
 		b.WriteString(t + ".*, ")
 	}
-	b.WriteString(p.table.entityID(p.subject, key, func(i int) string { return keys[i] }) + " AS audit_entity")
-	b.WriteString(",\n" + p.rowOf(columns, old) + " *<> " + p.rowOf(columns, now) + " AS audit_changed")
-	b.WriteString(",\n" + p.table.object(p.subject, columns, old) + " AS audit_before")
-	b.WriteString(",\n" + p.table.object(p.subject, columns, now) + " AS audit_after")
+	b.WriteString(p.table.entityID(p.subject, key, func(i int) string { return keys[i] }) + " AS audit__entity")
+	b.WriteString(",\n" + p.rowOf(columns, old) + " *<> " + p.rowOf(columns, now) + " AS audit__changed")
+	b.WriteString(",\n" + p.table.object(p.subject, columns, old) + " AS audit__before")
+	b.WriteString(",\n" + p.table.object(p.subject, columns, now) + " AS audit__after")
 	row := changed{
-		operation: `'update'`, from: `audit_new`, entity: `audit_entity`,
-		before: `audit_before`, after: `audit_after`, where: `audit_changed`,
+		operation: `'update'`, from: `audit__new`, entity: `audit__entity`,
+		before: `audit__before`, after: `audit__after`, where: `audit__changed`,
 	}
 	if len(columns) > 1 {
 		b.WriteString(",\narray_remove(ARRAY[")
@@ -213,16 +216,51 @@ func (p *planner) updatePlan() *plan {
 			one := []int{i}
 			b.WriteString("CASE WHEN " + p.rowOf(one, old) + " *= " + p.rowOf(one, now) + " THEN " + literal(p.table.columns[i].name) + "::text END")
 		}
-		b.WriteString("], NULL) AS audit_same")
-		row.before, row.after = `audit_before - audit_same`, `audit_after - audit_same`
+		b.WriteString("], NULL) AS audit__same")
+		row.before, row.after = `audit__before - audit__same`, `audit__after - audit__same`
 	}
 	row.event = p.updateEvent(&b, columns, old, now)
 	if name := p.name(t); name != `NULL` && name != `` {
-		b.WriteString(",\n" + name + " AS audit_name")
-		row.name = `audit_name`
+		b.WriteString(",\n" + name + " AS audit__name")
+		row.name = `audit__name`
 	}
 	b.WriteString("\n)")
-	return p.finish(&plan{ok: true, shape: p.shapeOf(false)}, &b, row)
+	row.locked = !p.table.rewritten // a trigger may leave a row as it is
+	out := &plan{ok: true, shape: p.shapeOf(false)}
+	if out.shape == shapeCount && !p.variant.claimed && p.ofOne(key) {
+		out.shape = shapeTag // of the one row that may be selected
+	}
+	return p.finish(out, &b, row)
+}
+
+// ofOne reports whether the condition names the whole key, each column by =
+// and a parameter, joined by AND alone: then there is one row at the most.
+func (p *planner) ofOne(key []int) bool {
+	named := map[string]bool{}
+	l := &lexer{sql: p.where}
+	var name, sign token
+	depth := 0
+	for {
+		t := l.next()
+		switch {
+		case t.kind == tokenEnd:
+			for _, i := range key {
+				if !named[p.table.columns[i].name] {
+					return false
+				}
+			}
+			return true
+		case t.is(l.sql, "OR"), t.is(l.sql, "NOT"), t.is(l.sql, "CASE"):
+			return false
+		case t.kind == tokenSymbol && l.sql[t.start] == '(':
+			depth++
+		case t.kind == tokenSymbol && l.sql[t.start] == ')':
+			depth--
+		case t.kind == tokenParam && depth == 0 && name.kind == tokenName && sign.kind == tokenSymbol && l.sql[sign.start] == '=':
+			named[name.name(l.sql)] = true
+		}
+		name, sign = sign, t
+	}
 }
 
 // compared returns the columns whose change an update may make: those it sets,
@@ -276,12 +314,12 @@ func (p *planner) updateEvent(b *strings.Builder, columns []int, old, now func(i
 		return `'delete'`
 	}
 	for _, i := range columns {
-		if p.table.columns[i].name != p.subject.softDelete {
+		if !strings.EqualFold(p.table.columns[i].name, p.subject.softDelete) {
 			continue
 		}
 		b.WriteString(",\nCASE WHEN " + live(now(i)) + " = " + live(old(i)) + " THEN 'update' WHEN " + live(now(i)) +
-			" THEN 'restore' ELSE 'delete' END AS audit_event")
-		return `audit_event`
+			" THEN 'restore' ELSE 'delete' END AS audit__event")
+		return `audit__event`
 	}
 	return `'update'`
 }
@@ -292,7 +330,7 @@ func (p *planner) jsonEvent() string {
 		return `'update'`
 	}
 	name := literal(p.subject.softDelete)
-	now, old := live(`(audit_after ->> `+name+`)`), live(`(audit_before ->> `+name+`)`)
+	now, old := live(`(audit__after ->> `+name+`)`), live(`(audit__before ->> `+name+`)`)
 	return `CASE WHEN ` + now + ` = ` + old + ` THEN 'update' WHEN ` + now + ` THEN 'restore' ELSE 'delete' END`
 }
 
@@ -304,15 +342,15 @@ func live(expr string) string {
 
 func (p *planner) deletePlan() *plan {
 	var b strings.Builder
-	b.WriteString("WITH audit_old AS (\nDELETE FROM " + p.aliased())
+	b.WriteString("WITH audit__old AS (\nDELETE FROM " + p.aliased())
 	if p.where != "" {
 		b.WriteString("\nWHERE " + p.where)
 	}
 	b.WriteString("\nRETURNING *\n)")
 	return p.finish(&plan{ok: true, shape: p.shapeOf(true)}, &b, changed{
-		operation: `'delete'`, event: `'delete'`, from: `audit_old`,
-		entity: p.table.entityID(p.subject, p.table.label(p.subject), p.of("audit_old")),
-		before: p.table.row(p.subject.rule, `audit_old`), after: `NULL::jsonb`, name: p.name("audit_old"),
+		each: true, operation: `'delete'`, event: `'delete'`, from: `audit__old`,
+		entity: p.table.entityID(p.subject, p.table.label(p.subject), p.of("audit__old")),
+		before: p.table.row(p.subject.rule, `audit__old`), after: `NULL::jsonb`, name: p.name("audit__old"),
 	})
 }
 

@@ -93,6 +93,11 @@ var (
 	// ErrTooManyRows is the error of a statement above Plugin.MaxRows, where
 	// Plugin.RefuseAbove is set.
 	ErrTooManyRows = errors.New("gormhook: the statement changes more rows than are allowed at once")
+	// ErrKeyChanged is the error of an update, inside a transaction, that
+	// waited for another one which changed the key of a row to be updated. It
+	// has changed nothing; run the transaction again, as after a serialization
+	// failure. Outside a transaction the plugin does so by itself.
+	ErrKeyChanged = errors.New("gormhook: the key of a row was changed while its update waited: run the transaction again")
 	// ErrNotRecorded marks every error that stems from recording, not from the
 	// change itself; the cause is wrapped as well.
 	ErrNotRecorded = errors.New("gormhook: the change could not be recorded")

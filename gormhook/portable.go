@@ -18,7 +18,7 @@ import (
 // entries. All is in one transaction, which is opened here where there is none.
 func (c *capture) portable(r *request) (response, error) {
 	if transaction(r.pool) != nil {
-		out, owned, err := c.steps(r)
+		out, owned, err := c.whole(r)
 		if err != nil {
 			r.settle(false, false)
 			return response{}, err
@@ -40,6 +40,32 @@ func (c *capture) portable(r *request) (response, error) {
 	}
 	r.settle(owned, true)
 	return out, nil
+}
+
+// whole runs the steps in the caller's transaction, all or none of them. On
+// SQLite a transaction outlives an error, and the caller may go on and commit
+// it; GORM's implicit one is rolled back anyway.
+func (c *capture) whole(r *request) (out response, owned bool, err error) {
+	_, implicit := c.db.InstanceGet("gorm:started_transaction")
+	if c.hook.dialect == postgresName || implicit {
+		return c.steps(r)
+	}
+	const point = `audit_statement`
+	if _, err := r.pool.ExecContext(r.ctx, `SAVEPOINT `+point); err != nil {
+		return response{}, false, err
+	}
+	ctx := context.WithoutCancel(r.ctx)
+	defer func() {
+		if err != nil {
+			if _, e := r.pool.ExecContext(ctx, `ROLLBACK TO `+point); e != nil {
+				err = errors.Join(err, e)
+			}
+		}
+		if _, e := r.pool.ExecContext(ctx, `RELEASE `+point); e != nil {
+			err = errors.Join(err, e)
+		}
+	}()
+	return c.steps(r)
 }
 
 // errNoTransaction is the error of a connection that cannot begin one.
@@ -253,12 +279,15 @@ func (r *request) label(n, of int, img *image) string {
 
 // opaque runs a statement that cannot be read, and writes that it was run.
 func (c *capture) opaque(r *request) (out response, owned bool, err error) {
+	s := summaryOf(r.text)
+	// SQLite does not count what the triggers of a view do in its place.
+	s.uncounted = s.uncounted || c.hook.dialect == sqliteName && r.table.exists && !r.table.plain
 	if r.query {
 		rows, err := collect(r.ctx, r.pool, r.text, r.args)
 		if err != nil {
 			return out, false, c.hook.classify(r.ctx, err)
 		}
-		if err := c.hook.summarize(r, summaryOf(r.text), int64(len(rows.values))); err != nil {
+		if err := c.hook.summarize(r, s, int64(len(rows.values))); err != nil {
 			return out, false, err
 		}
 		out.rows, err = rows.replay(r.ctx)
@@ -272,5 +301,5 @@ func (c *capture) opaque(r *request) (out response, owned bool, err error) {
 	if err != nil {
 		return response{}, false, fmt.Errorf("counting the rows: %w", err)
 	}
-	return out, false, c.hook.summarize(r, summaryOf(r.text), n)
+	return out, false, c.hook.summarize(r, s, n)
 }

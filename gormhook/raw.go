@@ -140,7 +140,7 @@ func nameFollows(sql string, t token) bool {
 	if t.kind == tokenSymbol {
 		return sql[t.start] == '.'
 	}
-	for _, word := range []string{"UPDATE", "INTO", "FROM", "JOIN", "TABLE", "SET", "WHERE", "AND", "OR", "BY", "ON", "AS"} {
+	for _, word := range []string{"UPDATE", "INTO", "FROM", "JOIN", "TABLE", "SET", "AS"} {
 		if t.is(sql, word) {
 			return true
 		}

@@ -135,20 +135,24 @@ func (s *subject) readModel(sch *schema.Schema) {
 		}
 		switch f.Tag.Get("audit") {
 		case "-":
-			s.rules[f.DBName] = ruleOmit
+			s.rules[fold(f.DBName)] = ruleOmit
 		case "mask":
-			s.rules[f.DBName] = ruleMask
+			s.rules[fold(f.DBName)] = ruleMask
 		case "show":
-			s.rules[f.DBName] = ruleShow
+			s.rules[fold(f.DBName)] = ruleShow
 		case "name":
 			s.name = f.DBName
 		}
 	}
 }
 
+// fold is how rules know a column: a database may spell its name in another
+// case than the model.
+func fold(column string) string { return strings.ToLower(column) }
+
 // rule returns what becomes of a column.
 func (s *subject) rule(column string) rule {
-	if r := s.rules[column]; r != ruleByName {
+	if r := s.rules[fold(column)]; r != ruleByName {
 		return r
 	}
 	if r := s.plugin.columnRule(s.model, column); r != ruleByName {

@@ -63,7 +63,11 @@ type table struct {
 	// after: a trigger runs after a row is written and may change it again.
 	after bool
 
+	// deferred: a constraint or trigger waits for the commit.
+	deferred bool
+
 	rowid      bool   // SQLite: there is a rowid
+	rowidName  string // SQLite: how to say it, for a column may be called so
 	rowidAlias string // SQLite: the column that is the rowid
 	generation uint64
 }

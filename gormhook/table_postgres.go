@@ -52,6 +52,8 @@ SELECT json_build_object(
 		FROM pg_index i JOIN pg_attribute a ON a.attrelid = c.oid AND a.attnum = ANY (i.indkey)
 		WHERE i.indrelid = c.oid AND i.indisunique
 	),
+	'deferred', EXISTS (SELECT 1 FROM pg_constraint k WHERE (k.conrelid = c.oid OR k.confrelid = c.oid) AND k.condeferrable)
+		OR EXISTS (SELECT 1 FROM pg_trigger g WHERE g.tgrelid = c.oid AND NOT g.tgisinternal AND g.tgdeferrable),
 	'before', EXISTS (
 		SELECT 1 FROM pg_trigger g
 		WHERE g.tgrelid = c.oid AND NOT g.tgisinternal AND g.tgenabled <> 'D'
@@ -84,12 +86,13 @@ func (t *table) readPostgres(ctx context.Context, pool gorm.ConnPool, name strin
 		}
 		Strong        []string
 		Before, After bool
+		Deferred      bool
 	}
 	if err := json.Unmarshal([]byte(text), &read); err != nil {
 		return err
 	}
 	t.exists, t.plain, t.oid = true, read.Plain, read.OID
-	t.rewritten, t.after = read.Before, read.After
+	t.rewritten, t.after, t.deferred = read.Before, read.After, read.Deferred
 	for _, c := range read.Columns {
 		k, text := postgresKind(c.Type)
 		t.columns = append(t.columns, column{name: c.Name, kind: k, text: text, generated: c.Generated})

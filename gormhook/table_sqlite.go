@@ -74,6 +74,12 @@ func (t *table) readSQLite(ctx context.Context, pool gorm.ConnPool, name string)
 		t.columns = append(t.columns, column{name: c.Name, kind: sqliteKind(c.Type), generated: generated})
 		t.rewritten = t.rewritten || generated
 	}
+	for _, name := range []string{"rowid", "_rowid_", "oid"} {
+		if i, taken := t.column(name); t.rowidName == "" && (!taken || t.columns[i].name == integer && len(keyed) == 1) {
+			t.rowidName = name
+		}
+	}
+	t.rowid = t.rowid && t.rowidName != ""
 	for place := 1; place <= len(keyed); place++ {
 		t.key = append(t.key, keyed[place])
 	}
@@ -154,11 +160,24 @@ func sqliteKind(declared string) kind {
 
 var timeType = reflect.TypeFor[time.Time]()
 
+// fieldOf returns the model's field of a column, whose case does not matter.
+func fieldOf(model *schema.Schema, column string) *schema.Field {
+	if f := model.FieldsByDBName[column]; f != nil {
+		return f
+	}
+	for name, f := range model.FieldsByDBName {
+		if strings.EqualFold(name, column) {
+			return f
+		}
+	}
+	return nil
+}
+
 // refine takes from the model what a declared type does not say: GORM declares
 // a bool as numeric.
 func (t *table) refine(model *schema.Schema) {
 	for i := range t.columns {
-		f := model.FieldsByDBName[t.columns[i].name]
+		f := fieldOf(model, t.columns[i].name)
 		if f == nil || f.Serializer != nil {
 			continue
 		}

@@ -26,15 +26,15 @@ func (w *writer) inTheWay(text string) ([]*image, error) {
 				on = nil
 				break
 			}
-			on = append(on, w.parsed.table+`.`+quote(name)+` = audit_values.`+quote(name))
+			on = append(on, w.parsed.table+`.`+quote(name)+` = audit__values.`+quote(name))
 		}
 		if len(on) > 0 {
-			same = append(same, `EXISTS (SELECT 1 FROM audit_values WHERE `+strings.Join(on, ` AND `)+`)`)
+			same = append(same, `EXISTS (SELECT 1 FROM audit__values WHERE `+strings.Join(on, ` AND `)+`)`)
 		}
 	}
 	var images []*image
 	if len(same) > 0 {
-		rows, err := collect(w.ctx, w.pool, `WITH audit_values`+values+` SELECT `+w.imageList(w.sqliteID(), "")+` FROM `+
+		rows, err := collect(w.ctx, w.pool, `WITH audit__values`+values+` SELECT `+w.imageList(w.sqliteID(), "")+` FROM `+
 			w.parsed.table+` WHERE `+strings.Join(same, ` OR `), w.args[:count(w.parsed.insert)])
 		if err != nil {
 			return nil, err

@@ -29,7 +29,7 @@ func (w *writer) idExpr(qualifier string) string {
 	case w.postgres():
 		return qualifier + `.tableoid::text || ` + qualifier + `.ctid::text`
 	case w.table.rowid:
-		return qualifier + `.rowid`
+		return qualifier + `.` + w.table.rowidName
 	default: // the key, which a table without rowid always has
 		parts := make([]string, 0, len(w.table.key))
 		for _, i := range w.table.key {
@@ -152,18 +152,19 @@ func (w *writer) update() ([]change, *collected, error) {
 	}
 	text := w.text[:len(w.text)-len(w.tail())]
 	var rows *collected
+	each := !w.postgres() && len(before) > 1 && w.setsID()
 	switch {
 	case w.postgres():
 		rows, err = w.updateLocked(before)
-	case len(before) > 1 && w.setsID():
+	case each:
 		rows, err = w.updateEach(before)
 	default:
 		rows, err = w.run(text, w.sqliteID(), "", w.args)
 	}
-	if err != nil {
-		return nil, nil, err
+	if err == nil && !each {
+		err = w.again()
 	}
-	if err := w.again(); err != nil {
+	if err != nil {
 		return nil, nil, err
 	}
 	changes := slices.DeleteFunc(pair(before, w.affected), func(ch change) bool {
@@ -184,15 +185,15 @@ func (w *writer) updateLocked(before []*image) (*collected, error) {
 	if p.alias != "" {
 		text += ` AS ` + p.alias
 	}
-	text += ` SET ` + p.set + ` FROM unnest($` + strconv.Itoa(n+1) + `::text[]) AS audit_locked(audit_id)`
+	text += ` SET ` + p.set + ` FROM unnest($` + strconv.Itoa(n+1) + `::text[]) AS audit__locked(audit__id)`
 	if p.from != "" {
 		text += `, ` + p.from
 	}
-	text += ` WHERE ` + w.idExpr(q) + ` = audit_id`
+	text += ` WHERE ` + w.idExpr(q) + ` = audit__id`
 	if p.where != "" {
 		text += ` AND (` + p.where + `)`
 	}
-	return w.run(text, `audit_id`, q, append(w.args[:n:n], textArray(locked)))
+	return w.run(text, `audit__id`, q, append(w.args[:n:n], textArray(locked)))
 }
 
 // setsID reports whether the statement sets what SQLite identifies rows by.
@@ -235,6 +236,9 @@ func (w *writer) updateEach(before []*image) (*collected, error) {
 		one := append(append(append([]any{}, args[:n]...), b.id), args[n:]...)
 		rows, err := w.run(text, w.sqliteID(), "", one)
 		if err != nil {
+			return nil, err
+		}
+		if err := w.again(); err != nil {
 			return nil, err
 		}
 		for _, a := range w.affected {
@@ -352,7 +356,7 @@ func (w *writer) own(rows *collected) int {
 }
 
 // imageID names the first column of an image on SQLite.
-const imageID = `audit_image_id`
+const imageID = `audit__image_id`
 
 // delete changes and reads in one: what is deleted is returned as it was.
 func (w *writer) delete() ([]change, *collected, error) {
@@ -377,7 +381,7 @@ func deleted(images []*image) []change {
 // sqliteID is idExpr as RETURNING of SQLite has it, unqualified.
 func (w *writer) sqliteID() string {
 	if w.table.rowid {
-		return `rowid`
+		return w.table.rowidName
 	}
 	parts := make([]string, 0, len(w.table.key))
 	for _, i := range w.table.key {

@@ -147,25 +147,32 @@ func TestHandlersThatReplaceTheRequest(t *testing.T) {
 	}
 }
 
-// TestContextIsPutBack: what stands ahead of the middleware finds the request
-// as it gave it away.
-func TestContextIsPutBack(t *testing.T) {
+// TestTraceIsThereBehindTheHandlers: what stands ahead of the middleware, as an
+// access log or a recovery, finds the trace when the request has been served.
+func TestTraceIsThereBehindTheHandlers(t *testing.T) {
 	m := newMemory()
 	r := gin.New()
+	var seen []uuid.UUID
 	r.Use(func(c *gin.Context) {
-		before := c.Request
 		defer func() {
 			_ = recover() // the panic is the handler's
-			if c.Request != before {
-				t.Error("the request is another one")
+			for _, ctx := range []context.Context{c.Request.Context(), c} {
+				if trace, ok := trail.FromContext(ctx); !ok || !trace.Ended() {
+					t.Errorf("%T: there is a trace: %t", ctx, ok)
+				}
 			}
+			id, _ := trail.TraceID(c)
+			seen = append(seen, id)
 		}()
 		c.Next()
 	}, middleware.New(middleware.WithRecorder(m)))
 	r.PUT("/things/:id", ok)
 	r.PUT("/others/:id", func(*gin.Context) { panic("out of paper") })
-	send(t, r, http.MethodPut, "/things/1")
-	send(t, r, http.MethodPut, "/others/1")
+	for n, path := range []string{"/things/1", "/others/1"} {
+		if id := traceID(t, send(t, r, http.MethodPut, path)); seen[n] != id {
+			t.Errorf("%s: the trace is %s, want %s", path, seen[n], id)
+		}
+	}
 }
 
 // TestNestedAction: an action that a handler starts is one of its own, which

@@ -143,6 +143,49 @@ func TestClientIP(t *testing.T) {
 	}
 }
 
+// TestClientIPIsGins: whatever the connection and the headers say, and whoever
+// is trusted, the address is the one that gin gives the handler.
+func TestClientIPIsGins(t *testing.T) {
+	settings := map[string]func(*gin.Engine){
+		"as gin comes": func(*gin.Engine) {},
+		"nobody is trusted": func(r *gin.Engine) {
+			if err := r.SetTrustedProxies(nil); err != nil {
+				t.Error(err)
+			}
+		},
+		"a platform": func(r *gin.Engine) { r.TrustedPlatform = gin.PlatformCloudflare },
+		"another header": func(r *gin.Engine) {
+			r.RemoteIPHeaders = []string{"X-Client"}
+		},
+	}
+	for name, set := range settings {
+		for _, remote := range []string{
+			"192.0.2.7:4711", "[2001:db8::1]:443", "[::ffff:192.0.2.7]:80", "[fe80::1%eth0]:80", "@", "", "host:80", "[::1]", "300.1.1.1:80",
+		} {
+			for _, h := range [][2]string{
+				{"Accept", "*/*"},
+				{"X-Forwarded-For", "203.0.113.9"},
+				{"X-Forwarded-For", "203.0.113.9, 192.0.2.7"},
+				{"X-Real-Ip", "2001:db8::2"},
+				{"Cf-Connecting-Ip", "203.0.113.10"},
+				{"X-Client", "203.0.113.11"},
+				{"X-Forwarded-For", "nonsense"},
+				{"Forwarded", "for=203.0.113.9"},
+			} {
+				m := newMemory()
+				r := router(m)
+				set(r)
+				var want string
+				r.PUT("/things/:id", func(c *gin.Context) { want = c.ClientIP() })
+				send(t, r, http.MethodPut, "/things/1", header(h[0], h[1]), func(r *http.Request) { r.RemoteAddr = remote })
+				if got := details(t, m.one(t)).IP; got != want {
+					t.Errorf("%s, from %q with %s %s: the client is %q, gin says %q", name, remote, h[0], h[1], got, want)
+				}
+			}
+		}
+	}
+}
+
 // TestTraceparent is the table of the header of W3C Trace Context.
 func TestTraceparent(t *testing.T) {
 	const trace, span = "0af7651916cd43dd8448eb211c80319c", "b7ad6b7169203331"

@@ -123,7 +123,9 @@ func TestWithUserRefusal(t *testing.T) {
 			{"PUT", "/things/1", "update", true},
 			{"POST", "/things/1/execute", "execute", true},
 			{"GET", "/things/1", "", false},
-			{"GET", "/things/1/file", "download", true},
+			// What is refused ahead of an annotation is called by convention.
+			{"GET", "/things/1/file", "read", true},
+			{"POST", "/things/1/look", "update", true},
 		} {
 			t.Run(c.reason+" "+route.method+" "+route.path, func(t *testing.T) {
 				m := newMemory()
@@ -137,6 +139,7 @@ func TestWithUserRefusal(t *testing.T) {
 				r.POST("/things/:id/execute", handler)
 				r.GET("/things/:id", handler)
 				r.GET("/things/:id/file", middleware.As("download", "thing"), handler)
+				r.POST("/things/:id/look", middleware.As(trail.Execute), handler)
 				w := send(t, r, route.method, route.path)
 				if ran {
 					t.Error("the handler ran")

@@ -115,6 +115,10 @@ func TestRoles(t *testing.T) {
 		if found := entries(t, s, store.Query{}); len(found) != 4 {
 			t.Errorf("%d entries, 4 expected", len(found))
 		}
+		logged := line(e.TraceID, 1)
+		for range 2 { // by COPY, and again without it
+			write(t, s, logged)
+		}
 		insertLine(t, db, line(e.TraceID, 1))
 		if lines, err := s.Lines(t.Context(), e.TraceID, 1); err != nil || len(lines) != 1 {
 			t.Errorf("got %v, %v, want a line", lines, err)

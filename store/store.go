@@ -17,12 +17,16 @@ const (
 	sqlite   = "sqlite"
 )
 
-// Store keeps and reads the trail of one database. It holds nothing open and
-// need not be closed. It is safe for concurrent use.
+// Store keeps and reads the trail of one database. It holds nothing open, but
+// one connection while somebody follows lines, and need not be closed. It is
+// safe for concurrent use.
 type Store struct {
 	db     *gorm.DB // writes, never in a caller's transaction
 	reader *gorm.DB // reads
 	seen   seen
+
+	retention retention
+	followers followers
 }
 
 var _ trail.Recorder = (*Store)(nil)
@@ -64,6 +68,7 @@ func New(db *gorm.DB, opts ...Option) (*Store, error) {
 		return nil, fmt.Errorf("store: New: %w", err)
 	}
 	s := &Store{db: writer, reader: writer}
+	s.retention.rules = DefaultRetention()
 	for _, o := range opts {
 		if err := o.apply(s); err != nil {
 			return nil, err

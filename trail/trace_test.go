@@ -8,6 +8,7 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"testing/synctest"
 	"time"
 	"unicode/utf8"
 
@@ -17,63 +18,6 @@ import (
 
 	"github.com/infrakitchen/audit/trail"
 )
-
-func TestEvents(t *testing.T) {
-	ahead := map[trail.Event]bool{
-		trail.Execute: true, trail.Destroy: true, trail.Recreate: true, trail.Retry: true, trail.Sync: true, trail.Dryrun: true,
-	}
-	events := trail.Events()
-	if len(events) != 14 {
-		t.Errorf("%d events are known, want the thirteen and restore", len(events))
-	}
-	for _, e := range events {
-		want := trail.WithChange
-		if ahead[e] {
-			want = trail.Ahead
-		}
-		if !e.Known() || e.Moment() != want {
-			t.Errorf("%s: known %t, moment %d, want %d", e, e.Known(), e.Moment(), want)
-		}
-	}
-	for _, e := range []trail.Event{"", "publish", "EXECUTE", "execute "} {
-		if e.Known() || e.Moment() != trail.WithChange {
-			t.Errorf("%q: known %t, moment %d", e, e.Known(), e.Moment())
-		}
-	}
-	events[0] = "mine"
-	if trail.Events()[0] != trail.Create {
-		t.Error("the slice is not the caller's own")
-	}
-}
-
-func TestActorNormalize(t *testing.T) {
-	for _, c := range []struct {
-		reason   string
-		in, want trail.Actor
-	}{
-		{"nobody", trail.Actor{}, trail.Unknown()},
-		{"nobody, anonymous", trail.Actor{Kind: trail.KindAnonymous}, trail.Anonymous()},
-		{"nobody, a service", trail.Actor{Kind: trail.KindService}, trail.Actor{ID: "unknown", Name: "unknown", Kind: trail.KindService}},
-		{"nobody, on behalf of somebody", trail.Actor{OnBehalfOf: "7"}, trail.Actor{ID: "unknown", Name: "unknown", Kind: trail.KindSystem, OnBehalfOf: "7"}},
-		{"an id", trail.Actor{ID: "7"}, trail.Actor{ID: "7", Name: "7", Kind: trail.KindUser}},
-		{"a name", trail.Actor{Name: "Ada"}, trail.Actor{ID: "Ada", Name: "Ada", Kind: trail.KindUser}},
-		{"a kind that there is not", trail.Actor{ID: "7", Kind: "god"}, trail.Actor{ID: "7", Name: "7", Kind: trail.KindUser}},
-		{"all of it", trail.Actor{"7", "Ada", trail.KindSystem, "8"}, trail.Actor{"7", "Ada", trail.KindSystem, "8"}},
-		{
-			"what is hidden shows, what is long is cut",
-			trail.Actor{strings.Repeat("i", 300), strings.Repeat("n", 300), trail.KindUser, "a\n"},
-			trail.Actor{strings.Repeat("i", 255) + "…", strings.Repeat("n", 255) + "…", trail.KindUser, `a\u000a`},
-		},
-	} {
-		got := c.in.Normalize()
-		if diff := cmp.Diff(c.want, got); diff != "" {
-			t.Errorf("%s (-want +got):\n%s", c.reason, diff)
-		}
-		if again := got.Normalize(); again != got {
-			t.Errorf("%s: normalized again it is %+v", c.reason, again)
-		}
-	}
-}
 
 // TestLife is the life of an action at each moment, by what its recorder sees.
 func TestLife(t *testing.T) {
@@ -277,6 +221,30 @@ func TestRecorderThatFails(t *testing.T) {
 	}
 }
 
+// TestRecorderThatHangs: ahead and at the end, what hangs is given up in time.
+func TestRecorderThatHangs(t *testing.T) {
+	for _, method := range []string{"Record", "Finish"} {
+		for _, event := range []trail.Event{trail.Update, trail.Execute} {
+			synctest.Test(t, func(t *testing.T) {
+				m := recording(t)
+				m.before = func(ctx context.Context, called string) {
+					if called == method {
+						<-ctx.Done()
+					}
+				}
+				began := time.Now()
+				_, trace, err := trail.Start(t.Context(), trail.Action{Actor: una, Event: event})
+				if err == nil {
+					err = trace.End(errDown)
+				}
+				if !errors.Is(err, context.DeadlineExceeded) || time.Since(began) > time.Minute {
+					t.Errorf("%s of %s: %v, after %s", method, event, err, time.Since(began))
+				}
+			})
+		}
+	}
+}
+
 // TestPending leaves the end to somebody else, once or more often.
 func TestPending(t *testing.T) {
 	for _, event := range []trail.Event{trail.Update, trail.Execute} {
@@ -336,233 +304,6 @@ func TestPendingThatFailed(t *testing.T) {
 	}
 	if len(m.entries) != 1 || m.result(trace.ID()) != trail.Success {
 		t.Errorf("%d entries, %d outcomes", len(m.entries), len(m.outcomes))
-	}
-}
-
-// clerk is a source that knows its actor only later.
-type clerk struct {
-	mu    sync.Mutex
-	actor trail.Actor
-	known bool
-	asked int
-}
-
-func (c *clerk) Actor() (trail.Actor, bool) {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	c.asked++
-	return c.actor, c.known
-}
-
-func (c *clerk) Details() trail.Details {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	c.asked++
-	return trail.Details{Method: "PUT", Route: "/things/:id"}
-}
-
-func (c *clerk) learn(a trail.Actor) {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	c.actor, c.known = a, true
-}
-
-// TestScope is how others open traces: late, with a source, an id and a time.
-func TestScope(t *testing.T) {
-	at := time.Date(2026, 11, 23, 12, 0, 0, 123456789, time.UTC)
-	m := &memory{}
-	trail.SetDefault(nil)
-	id := trail.NewID(at)
-	source := &clerk{}
-	var s trail.Scope
-	if err := s.Start(t.Context(), trail.Action{Actor: trail.Anonymous(), Event: trail.Execute, Model: "thing", EntityID: "42"},
-		trail.Options{Recorder: m, Source: source, ID: id, Started: at, Late: true}); err != nil {
-		t.Fatal(err)
-	}
-	trace := s.Trace()
-	if found, ok := trail.FromContext(&s); !ok || found != trace || trace.ID() != id || trace.String() != id.String() {
-		t.Errorf("the scope carries %v, want the trace %s", found, id)
-	}
-	if len(m.calls) != 0 {
-		t.Errorf("the recorder was called ahead of Open: %v", m.calls)
-	}
-	if got := trace.Action().Actor; got != trail.Anonymous() {
-		t.Errorf("the actor is %+v, as long as none is known", got)
-	}
-	source.learn(una)
-	for range 2 {
-		if err := trace.Open(); err != nil {
-			t.Fatal(err)
-		}
-	}
-	want := trail.Entry{
-		ID: id, TraceID: id, CreatedAt: at.Truncate(time.Microsecond), Actor: una, Event: trail.Execute, Model: "thing", EntityID: "42",
-		Outcome: trail.Pending, Context: json.RawMessage(`{"method":"PUT","route":"/things/:id"}`),
-	}
-	if diff := cmp.Diff([]trail.Entry{want}, m.entries); diff != "" {
-		t.Errorf("the entry ahead (-want +got):\n%s", diff)
-	}
-	if err := trace.Finish(trail.Outcome{Result: trail.Failure, Status: 409, Error: "secret=x"}); err != nil {
-		t.Fatal(err)
-	}
-	if diff := cmp.Diff([]trail.Outcome{{TraceID: id, Result: trail.Failure, Status: 409, Error: "secret=***"}}, m.outcomes,
-		cmpopts.IgnoreFields(trail.Outcome{}, "FinishedAt", "Duration")); diff != "" {
-		t.Errorf("the outcome (-want +got):\n%s", diff)
-	}
-	// The source may be gone by now; it is not asked any more, and what it
-	// said is still known.
-	asked := source.asked
-	source.learn(trail.Actor{ID: "mallory"})
-	if got := trace.Action().Actor; got != una || trace.Own().Actor != una || source.asked != asked {
-		t.Errorf("behind the end the actor is %+v, and the source was asked %d times more", got, source.asked-asked)
-	}
-	if err := trace.Open(); err != nil {
-		t.Errorf("Open behind the end: %v", err)
-	}
-}
-
-// TestLateIsWrittenAtTheEnd: one that nobody opened is not lost.
-func TestLateIsWrittenAtTheEnd(t *testing.T) {
-	for _, end := range []error{nil, trail.ErrDenied} {
-		m := &memory{}
-		var s trail.Scope
-		if err := s.Start(t.Context(), trail.Action{Actor: una, Event: trail.Execute}, trail.Options{Recorder: m, Late: true}); err != nil {
-			t.Fatal(err)
-		}
-		if err := s.Trace().End(end); err != nil {
-			t.Fatal(err)
-		}
-		want := trail.Success
-		if end != nil {
-			want = trail.Denied
-		}
-		if got := m.result(s.Trace().ID()); len(m.entries) != 1 || got != want {
-			t.Errorf("%d entries, the outcome is %s, want %s", len(m.entries), got, want)
-		}
-	}
-}
-
-// TestOpenThatFails: the work must not be done, and the attempt is told at the
-// end.
-func TestOpenThatFails(t *testing.T) {
-	m := &memory{}
-	m.fail("Record", errDown)
-	var s trail.Scope
-	if err := s.Start(t.Context(), trail.Action{Actor: una, Event: trail.Execute, Model: "thing"}, trail.Options{Recorder: m, Late: true}); err != nil {
-		t.Fatal(err)
-	}
-	trace := s.Trace()
-	for range 2 {
-		if err := trace.Open(); !errors.Is(err, errDown) {
-			t.Errorf("Open returns %v", err)
-		}
-	}
-	if _, err := trace.Claim("thing", nil, nil); !errors.Is(err, errDown) {
-		t.Errorf("a claim gets %v, want what kept the entry from being written", err)
-	}
-	m.fail("Record", nil)
-	if err := trace.End(errDown); err != nil {
-		t.Error(err)
-	}
-	if len(m.entries) != 1 || m.result(trace.ID()) != trail.Failure {
-		t.Errorf("%d entries, the outcome is %q", len(m.entries), m.result(trace.ID()))
-	}
-}
-
-// TestAnnotate is who may still say what the action is called.
-func TestAnnotate(t *testing.T) {
-	for _, c := range []struct {
-		reason string
-		began  trail.Event
-		before func(*trail.Trace)
-		event  trail.Event
-		model  string
-		moment trail.Moment
-		err    error
-		want   trail.Action
-	}{
-		{
-			"the event", trail.Update, nil, trail.Approve, "", trail.ByEvent, nil,
-			trail.Action{Event: trail.Approve, Model: "thing", Moment: trail.WithChange},
-		},
-		{
-			"the model as well", trail.Update, nil, trail.Approve, "part", trail.ByEvent, nil,
-			trail.Action{Event: trail.Approve, Model: "part", Moment: trail.WithChange},
-		},
-		{
-			"to one ahead", trail.Update, nil, trail.Execute, "", trail.ByEvent, nil,
-			trail.Action{Event: trail.Execute, Model: "thing", Moment: trail.Ahead},
-		},
-		{
-			"with a moment", trail.Update, nil, trail.Execute, "", trail.WithChange, nil,
-			trail.Action{Event: trail.Execute, Model: "thing", Moment: trail.WithChange},
-		},
-		{
-			"no event", trail.Update, nil, "", "part", trail.ByEvent, trail.ErrNoEvent,
-			trail.Action{Event: trail.Update, Model: "thing", Moment: trail.WithChange},
-		},
-		{
-			"when it was written ahead", trail.Execute, nil, trail.Approve, "", trail.ByEvent, trail.ErrRecorded,
-			trail.Action{Event: trail.Execute, Model: "thing", Moment: trail.Ahead},
-		},
-		{
-			"when it was written with a change", trail.Update, func(tr *trail.Trace) {
-				claim, _ := tr.Claim("thing", nil, nil)
-				claim.Settle(true, true)
-			}, trail.Approve, "", trail.ByEvent, trail.ErrRecorded,
-			trail.Action{Event: trail.Update, Model: "thing", Moment: trail.WithChange},
-		},
-		{
-			"while it is being written", trail.Update, func(tr *trail.Trace) {
-				_, _ = tr.Claim("thing", nil, nil)
-			}, trail.Approve, "", trail.ByEvent, trail.ErrRecorded,
-			trail.Action{Event: trail.Update, Model: "thing", Moment: trail.WithChange},
-		},
-		{
-			"when it has ended", trail.Update, func(tr *trail.Trace) { _ = tr.End(nil) }, trail.Approve, "", trail.ByEvent, trail.ErrRecorded,
-			trail.Action{Event: trail.Update, Model: "thing", Moment: trail.WithChange},
-		},
-	} {
-		t.Run(c.reason, func(t *testing.T) {
-			recording(t)
-			_, trace := start(t, t.Context(), trail.Action{Actor: una, Event: c.began, Model: "thing"})
-			if c.before != nil {
-				c.before(trace)
-			}
-			if err := trace.Annotate(c.event, c.model, c.moment); !errors.Is(err, c.err) {
-				t.Errorf("got %v, want %v", err, c.err)
-			}
-			c.want.Actor = una
-			if diff := cmp.Diff(c.want, trace.Action()); diff != "" {
-				t.Errorf("the action (-want +got):\n%s", diff)
-			}
-		})
-	}
-}
-
-// TestAnnotatedAhead: an annotation that puts the action ahead lets it be
-// written before the work.
-func TestAnnotatedAhead(t *testing.T) {
-	m := recording(t)
-	_, trace := start(t, t.Context(), trail.Action{Actor: una, Event: trail.Update})
-	if err := errors.Join(trace.Annotate(trail.Sync, "", trail.ByEvent), trace.Open(), trace.End(nil)); err != nil {
-		t.Fatal(err)
-	}
-	if len(m.entries) != 1 || m.entries[0].Event != trail.Sync || m.entries[0].Outcome != trail.Pending || m.result(trace.ID()) != trail.Success {
-		t.Errorf("the entries are %+v", m.entries)
-	}
-}
-
-// TestIdentify: who acts may be known only after the start.
-func TestIdentify(t *testing.T) {
-	m := recording(t)
-	_, trace := start(t, t.Context(), trail.Action{Event: trail.Update})
-	trace.Identify(una)
-	if err := trace.End(nil); err != nil {
-		t.Fatal(err)
-	}
-	if m.entries[0].Actor != una || trace.Action().Actor != una {
-		t.Errorf("the actor is %+v", m.entries[0].Actor)
 	}
 }
 

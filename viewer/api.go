@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/json"
 	"net/http"
+	"strconv"
 	"time"
 
 	"github.com/google/uuid"
@@ -59,10 +60,17 @@ type (
 		Entries  []entryJSON  `json:"entries"`
 		// More says that the trace has more entries than these; /api/entries
 		// has them all.
-		More  bool       `json:"more"`
-		Lines []lineJSON `json:"lines"`
-		// MoreLines says that the trace has more lines than these.
-		MoreLines bool `json:"more_lines"`
+		More bool `json:"more"`
+		// Lines are the first ones. MoreLines says that there are others, which
+		// /api/traces/ID/lines has.
+		Lines     []lineJSON `json:"lines"`
+		MoreLines bool       `json:"more_lines"`
+	}
+
+	linesJSON struct {
+		Lines    []lineJSON `json:"lines"`
+		Next     *string    `json:"next"`
+		Previous *string    `json:"previous"`
 	}
 
 	lineJSON struct {
@@ -102,29 +110,70 @@ func (q *request) apiTrace(id string) error {
 	if err != nil {
 		return err
 	}
-	f, err := q.read(traceID)
+	f, err := q.read(traceID, store.LogQuery{Ascending: true, Limit: maxLines})
 	if err != nil {
 		return err
 	}
 	out := traceJSON{
 		TraceID: f.ID, Outcome: trail.Pending, Finished: encodeOutcome(f.Outcome),
 		Entries: encodeEntries(f.Entries), More: f.More,
-		Lines: make([]lineJSON, len(f.lines)), MoreLines: f.cut,
+		Lines: encodeLines(f.lines.Lines), MoreLines: f.lines.Next != "",
 	}
 	if f.Action != nil {
 		out.Outcome = f.Action.Result
 	}
-	for i, l := range f.lines {
-		out.Lines[i] = lineJSON{
+	q.json(http.StatusOK, out)
+	return nil
+}
+
+// apiLines answers with a page of the lines of a trace. The last page has no
+// next; the cursor that led there shows what was added to it since.
+func (q *request) apiLines(id string) error {
+	traceID, err := parseID(id)
+	if err != nil {
+		return err
+	}
+	values := q.URL.Query()
+	for name, all := range values {
+		if name != paramLimit && name != paramCursor && name != paramOrder || len(all) > 1 {
+			return badRequest("There is no parameter %.60q, or it is given twice. There are limit, order and cursor.", name)
+		}
+	}
+	lines := store.LogQuery{Ascending: true, Limit: maxLines, Cursor: values.Get(paramCursor)}
+	if v := values.Get(paramLimit); v != "" {
+		if lines.Limit, err = strconv.Atoi(v); err != nil || lines.Limit < 1 || lines.Limit > store.MaxLimit {
+			return badRequest("limit is %.60q; a number from 1 to %d is possible.", v, store.MaxLimit)
+		}
+	}
+	switch v := values.Get(paramOrder); v {
+	case "", "asc":
+	case "desc":
+		lines.Ascending = false
+	default:
+		return badRequest("order is %.60q; asc and desc are possible.", v)
+	}
+	page, err := q.logs(traceID, lines)
+	if err != nil {
+		return err
+	}
+	q.json(http.StatusOK, linesJSON{
+		Lines: encodeLines(page.Lines), Next: optional(page.Next), Previous: optional(page.Previous),
+	})
+	return nil
+}
+
+func encodeLines(lines []store.Line) []lineJSON {
+	out := make([]lineJSON, len(lines))
+	for i, l := range lines {
+		out[i] = lineJSON{
 			ID: l.ID, CreatedAt: isoTime(l.CreatedAt), Level: l.Level, Logger: optional(l.Logger),
 			Message: l.Message, Fields: exact(l.Fields), Caller: optional(l.Caller), Seq: l.Seq,
 		}
 		if l.ExpireAt != nil {
-			out.Lines[i].ExpireAt = optional(isoTime(*l.ExpireAt))
+			out[i].ExpireAt = optional(isoTime(*l.ExpireAt))
 		}
 	}
-	q.json(http.StatusOK, out)
-	return nil
+	return out
 }
 
 func (q *request) apiEvents() error {

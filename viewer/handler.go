@@ -93,6 +93,8 @@ func (q *request) route() error {
 		return q.apiEntries()
 	case q.path == "api/events":
 		return q.apiEvents()
+	case strings.HasPrefix(q.path, "api/traces/") && strings.HasSuffix(q.path, "/lines"):
+		return q.apiLines(strings.TrimSuffix(strings.TrimPrefix(q.path, "api/traces/"), "/lines"))
 	case strings.HasPrefix(q.path, "api/traces/"):
 		return q.apiTrace(strings.TrimPrefix(q.path, "api/traces/"))
 	default:

@@ -3,6 +3,8 @@ package viewer
 import (
 	"errors"
 	"net/http"
+	"net/url"
+	"slices"
 	"strconv"
 
 	"github.com/google/uuid"
@@ -15,8 +17,9 @@ import (
 
 // Bounds of the page of a trace.
 const (
-	maxChanges = 100  // on one page
-	maxLines   = 1000 // on one page
+	maxChanges = 100 // on one page
+	maxLines   = 500 // on one page
+	maxTail    = 200 // on a page that follows, which is loaded again and again
 )
 
 // traceView is the page of a trace.
@@ -31,7 +34,9 @@ type traceView struct {
 	Previous, Next string // the addresses of the changes before and behind
 	Rest           string // the address of what is too much for a trace's page
 	Lines          []line
-	LinesCut       int // how many lines there are, if there are more
+	LinesBefore    string // the address of the lines before
+	LinesNext      string // and of those behind
+	LinesTail      bool   // they are the last, and there are others
 }
 
 // change is an entry with its fields.
@@ -39,39 +44,46 @@ type change struct {
 	row
 	Anchor              string
 	Operation           string
+	Ahead               bool // it was recorded ahead of its work
 	HasBefore, HasAfter bool
 	Fields              []diff.Field
 	Raw                 string // images that are no objects
 }
 
-// found is all there is of one trace.
+// found is all there is of one trace, with a part of its lines.
 type found struct {
 	store.Trace
-	lines []store.Line
-	cut   bool // there are more lines
+	lines store.LogPage
 }
 
-// read reads a trace. One that goes on and has nothing but log lines so far
-// is found as well.
-func (q *request) read(id uuid.UUID) (found, error) {
+// read reads a trace, and the lines that are asked for. One that goes on and
+// has nothing but log lines so far is found as well.
+func (q *request) read(id uuid.UUID, lines store.LogQuery) (found, error) {
 	trace, err := q.handler.store.Trace(q.Context(), id)
 	missing := errors.Is(err, store.ErrNotFound)
 	if err != nil && !missing {
 		return found{}, err
 	}
-	lines, lineErr := q.handler.store.Lines(q.Context(), id, maxLines+1)
+	page, lineErr := q.logs(id, lines)
 	if lineErr != nil {
 		return found{}, lineErr
 	}
-	if missing && len(lines) == 0 {
+	if missing && len(page.Lines) == 0 {
 		return found{}, err
 	}
-	f := found{Trace: trace, lines: lines}
+	f := found{Trace: trace, lines: page}
 	f.ID = id
-	if len(lines) > maxLines {
-		f.lines, f.cut = lines[:maxLines], true
-	}
 	return f, nil
+}
+
+// logs reads lines of a trace.
+func (q *request) logs(id uuid.UUID, lines store.LogQuery) (store.LogPage, error) {
+	lines.TraceID = id
+	page, err := q.handler.store.Logs(q.Context(), lines)
+	if errors.Is(err, store.ErrQuery) {
+		return page, badRequest("The page of lines is %.60q, which is none.", lines.Cursor)
+	}
+	return page, err
 }
 
 func (f found) pending() bool { return f.Action == nil || f.Action.Result == trail.Pending }
@@ -84,7 +96,7 @@ func (q *request) find(text string) error {
 	}
 	entry, err := q.handler.store.Entry(q.Context(), id)
 	if errors.Is(err, store.ErrNotFound) {
-		if _, err = q.read(id); err != nil {
+		if _, err = q.read(id, store.LogQuery{Limit: 1}); err != nil {
 			return err
 		}
 		entry.ID, entry.TraceID = id, id
@@ -114,12 +126,17 @@ func (q *request) trace(text string) error {
 		return err
 	}
 	values := q.URL.Query()
-	f, err := q.read(id)
+	lines := store.LogQuery{Ascending: true, Limit: maxLines, Cursor: values.Get("lines")}
+	tail := values.Get("follow") != "" && lines.Cursor == ""
+	if tail {
+		lines = store.LogQuery{Limit: maxTail}
+	}
+	f, err := q.read(id, lines)
 	if err != nil {
 		return err
 	}
 	view := traceView{page: q.page("Trace " + id.String()), Pending: f.pending()}
-	view.Following = view.Pending && values.Get("follow") != ""
+	view.Following = view.Pending && tail
 	if f.Action != nil {
 		view.Action = q.row(*f.Action)
 		view.Heading = visible.Text(string(f.Action.Event) + " " + f.Action.Model + " " + f.Action.EntityID)
@@ -131,13 +148,24 @@ func (q *request) trace(text string) error {
 	if err := q.changes(&view, f, values.Get("entry"), values.Get("skip")); err != nil {
 		return err
 	}
-	for _, l := range f.lines {
+	for _, l := range f.lines.Lines {
 		view.Lines = append(view.Lines, q.line(l))
 	}
-	if f.cut {
-		view.LinesCut = len(f.lines)
+	if tail {
+		slices.Reverse(view.Lines)
+		view.LinesTail = f.lines.Next != ""
+	} else {
+		view.LinesBefore, view.LinesNext = linesAddress(f.lines.Previous), linesAddress(f.lines.Next)
 	}
 	return q.html(http.StatusOK, "trace.html", view)
+}
+
+// linesAddress is that of another page of lines, at its lines.
+func linesAddress(cursor string) string {
+	if cursor == "" {
+		return ""
+	}
+	return "?lines=" + url.QueryEscape(cursor) + "#how"
 }
 
 // changes fills in the part of a trace's entries that is asked for: the one
@@ -194,6 +222,7 @@ func (q *request) changes(view *traceView, f found, entry, skip string) error {
 func (q *request) change(e store.Entry) change {
 	c := change{
 		row: q.row(e), Anchor: anchor(e.ID.String()), Operation: string(e.Operation),
+		Ahead:     e.Entry.Outcome == trail.Pending,
 		HasBefore: len(e.Before) > 0, HasAfter: len(e.After) > 0,
 	}
 	var err error

@@ -209,25 +209,72 @@ func TestTraceShowsHowItWasDone(t *testing.T) {
 	})
 }
 
+// The lines of a trace come in pages, both ways; a page that follows shows the
+// last ones.
 func TestTraceOfManyLines(t *testing.T) {
+	testdb.Each(t, func(t *testing.T, db *gorm.DB) {
+		r := newTrail(t, db)
+		id := at(0)
+		action := own(id, bob, trail.Execute, "resource", "7")
+		action.Outcome = trail.Pending
+		r.record(action)
+		lines := make([]trail.Line, 1203)
+		for i := range lines {
+			lines[i] = trail.Line{
+				ID: trail.NewID(epoch), TraceID: id, CreatedAt: epoch, Level: "info",
+				Message: fmt.Sprintf("line %d", i), Seq: int64(i + 1),
+			}
+		}
+		if err := r.store.WriteLines(t.Context(), lines); err != nil {
+			t.Fatal(err)
+		}
+		h := r.handler()
+		part := func(p *answer, first, n int) {
+			t.Helper()
+			got := p.texts("span", "class=text")
+			if len(got) != n || got[0] != fmt.Sprintf("line %d", first) || got[n-1] != fmt.Sprintf("line %d", first+n-1) {
+				t.Fatalf("%d lines, %q to %q; want %d from %d", len(got), got[0], got[len(got)-1], n, first)
+			}
+		}
+		p := page(t, h, "/traces/"+id.String())
+		part(p, 0, 500)
+		if p.has("← Lines before") {
+			t.Error("the first page has lines before")
+		}
+		p = page(t, h, p.link("More lines →"))
+		part(p, 500, 500)
+		p = page(t, h, p.link("More lines →"))
+		part(p, 1000, 203)
+		if p.has("More lines →") {
+			t.Error("the last page has more")
+		}
+		part(page(t, h, p.link("← Lines before")), 500, 500)
+
+		p = page(t, h, page(t, h, "/traces/"+id.String()).link("Follow it"))
+		part(p, 1003, 200)
+		part(page(t, h, p.link("All lines")), 0, 500)
+		for _, cursor := range []string{"x", "e30"} {
+			ask(t, h, http.MethodGet, "/traces/"+id.String()+"?lines="+cursor).must(http.StatusBadRequest)
+		}
+	})
+}
+
+// What was recorded ahead of its work says so, instead of what it did not
+// change.
+func TestTraceRecordedAhead(t *testing.T) {
 	r := newTrail(t, testdb.OpenSQLite(t))
-	id := at(0)
-	r.record(own(id, bob, trail.Execute, "resource", "7"))
-	err := r.db.Exec(`
-WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 1001)
-INSERT INTO execution_logs (id, trace_id, created_at, level, message, seq)
-SELECT lower(printf('%08x-0000-7000-8000-000000000000', i)), ?, '2026-11-23T06:48:01.000000Z', 'info', 'line ' || i, i FROM n`,
-		id.String()).Error
-	if err != nil {
-		t.Fatal(err)
-	}
-	p := page(t, r.handler(), "/traces/"+id.String())
-	lines := p.texts("span", "class=text")
-	if len(lines) != 1000 || lines[0] != "line 1" || lines[999] != "line 1000" {
-		t.Errorf("%d lines, the last is %q", len(lines), lines[len(lines)-1])
-	}
-	if !strings.Contains(p.Body.String(), "These are the first 1000 lines; there are more.") {
-		t.Error("the page does not say that there are more lines")
+	ahead, after := at(0), at(1)
+	action := own(ahead, bob, trail.Execute, "resource", "7")
+	action.Outcome = trail.Pending
+	r.record(action, own(after, bob, trail.Approve, "resource", "7"))
+	r.finish(trail.Outcome{TraceID: ahead, FinishedAt: noon, Result: trail.Success})
+	for id, want := range map[uuid.UUID]string{
+		ahead: "Recorded ahead of its work. What the work changed has entries of its own.",
+		after: "No row of this entity changed.",
+	} {
+		if got := page(t, r.handler(), "/traces/"+id.String()).texts("p", "class=nothing"); !slices.Contains(got, want) {
+			t.Errorf("it says %q, want %q", got, want)
+		}
 	}
 }
 
@@ -439,4 +486,52 @@ func TestTraceOfANestedAction(t *testing.T) {
 	if got := p.facts()["Part of"]; got != "javascript:alert(1)" || p.has("javascript:alert(1)") {
 		t.Errorf("part of %q, a link: %v", got, p.has("javascript:alert(1)"))
 	}
+}
+
+// The JSON of lines has pages both ways, and its cursors are good for nothing
+// else.
+func TestLinesAsJSON(t *testing.T) {
+	r := newTrail(t, testdb.OpenSQLite(t))
+	id := at(0)
+	r.record(own(id, bob, trail.Execute, "resource", "7"))
+	for i := range 5 {
+		r.line(id, time.Second, "info", fmt.Sprint(i), `{"n":9223372036854775807}`)
+	}
+	h := r.handler()
+	type lines struct {
+		Lines []struct {
+			Message string
+			Fields  json.RawMessage
+		}
+		Next, Previous *string
+	}
+	get := func(query, want string) (l lines) {
+		t.Helper()
+		a := ask(t, h, http.MethodGet, "/api/traces/"+id.String()+"/lines?"+query)
+		a.must(http.StatusOK)
+		a.json(&l)
+		got := ""
+		for _, line := range l.Lines {
+			got += line.Message
+		}
+		if got != want || string(l.Lines[0].Fields) != `{"n":9223372036854775807}` {
+			t.Fatalf("%s: lines %q, want %q", query, got, want)
+		}
+		return l
+	}
+	first := get("limit=2", "01")
+	second := get("limit=2&cursor="+*first.Next, "23")
+	last := get("limit=2&cursor="+*second.Next, "4")
+	if first.Previous != nil || last.Next != nil {
+		t.Errorf("the first page has %v ahead, the last %v behind", first.Previous, last.Next)
+	}
+	get("limit=2&cursor="+*last.Previous, "23")
+	get("order=desc&limit=3", "432")
+	get("", "01234")
+	for _, query := range []string{
+		"limit=0", "limit=501", "limit=x", "order=up", "cursor=x", "event=create", "limit=1&limit=2", "order=desc&cursor=" + *first.Next,
+	} {
+		ask(t, h, http.MethodGet, "/api/traces/"+id.String()+"/lines?"+query).must(http.StatusBadRequest)
+	}
+	ask(t, h, http.MethodGet, "/api/traces/7/lines").must(http.StatusBadRequest)
 }

@@ -100,10 +100,13 @@ func parts(c zapcore.Core) ([]zapcore.Core, bool) {
 }
 
 // transient reports whether c is known to keep nothing of the fields that it is
-// given to write: whether it is what zapcore.NewCore returns, over one of zap's
-// own encoders. Any other may keep the slice, to write it later or to look at it
-// in a test.
+// given to write: whether it is a sink's, or what zapcore.NewCore returns, over
+// one of zap's own encoders. Any other may keep the slice, to write it later or
+// to look at it in a test.
 func transient(c zapcore.Core) bool {
+	if _, ok := c.(*sinkCore); ok {
+		return true
+	}
 	v := reflect.ValueOf(c)
 	if !v.IsValid() || v.Type() != writerType {
 		return false

@@ -21,7 +21,8 @@
 //     logger that was wrapped, and costs no allocation more.
 //   - The fields that a caller hands over are never changed, so that a slice of
 //     them may be kept and shared between goroutines.
-//   - Nothing is started, nothing is kept of a context.
+//   - Nothing is kept of a context, and nothing is started but the worker of a
+//     [Sink], which keeps stamped lines beside the trail.
 //
 // How it works: the field that [Context] returns holds the id but is switched
 // off, by the type zapcore.SkipType, which every core passes over. The core that

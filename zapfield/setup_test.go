@@ -3,6 +3,8 @@ package zapfield_test
 import (
 	"bytes"
 	"context"
+	"fmt"
+	"os"
 	"regexp"
 	"strings"
 	"sync"
@@ -18,9 +20,22 @@ import (
 )
 
 func TestMain(m *testing.M) {
+	if os.Getenv(sinkURL) != "" {
+		if err := logLines(); err != nil {
+			fmt.Fprintln(os.Stderr, err)
+			os.Exit(1)
+		}
+		os.Exit(0)
+	}
 	trail.SetDefault(&memory{})
 	goleak.VerifyTestMain(m)
 }
+
+// Set for a process that logs lines until it is ended, see logLines.
+const (
+	sinkURL   = "ZAPFIELD_TEST_SINK_URL"
+	sinkTrace = "ZAPFIELD_TEST_SINK_TRACE"
+)
 
 // memory is a recorder for traces that no test reads back.
 type memory struct {

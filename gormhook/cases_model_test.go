@@ -1,0 +1,540 @@
+package gormhook_test
+
+import (
+	"strings"
+
+	"gorm.io/gorm"
+	"gorm.io/gorm/clause"
+)
+
+// shapes are models and tables that are not as most are.
+func shapes() []*trial {
+	return []*trial{{
+		name: "composite keys", why: "the parts are joined by commas; those within a part are escaped",
+		tables: []string{"places"}, given: rows(&Place{"it", "Roma", 1}, &Place{"it", "Milano", 1}),
+		want: []string{`insert place a\,b,c\\d`, `insert place ,`, `update place a\,b,c\\d`, "update place it,Roma", "delete place it,Milano", `delete place ,`},
+		do: func(r *run) error {
+			odd, blank := Place{`a,b`, `c\d`, 1}, Place{"", "", 2}
+			for _, f := range []func() *gorm.DB{
+				func() *gorm.DB { return r.db.Create(&odd) },
+				func() *gorm.DB { return r.db.Create(&blank) },
+				func() *gorm.DB { return r.db.Model(&odd).Update("population", 5) },
+				func() *gorm.DB { return r.db.Save(&Place{"it", "Roma", 7}) },
+				func() *gorm.DB { return r.db.Delete(&[]Place{{"it", "Milano", 0}, {"fr", "Roma", 0}}) },
+				func() *gorm.DB { return r.db.Where("country = '' AND city = ''").Delete(&Place{}) },
+			} {
+				if err := r.note(f()); err != nil {
+					return err
+				}
+			}
+			return nil
+		},
+	}, {
+		name: "a part of a composite key is updated", why: "the entity is the row as it was",
+		tables: []string{"places"}, given: rows(&Place{"it", "Roma", 1}), want: []string{"update place it,Roma", "delete place va,Roma"},
+		do: func(r *run) error {
+			if err := r.note(r.db.Model(&Place{}).Where("city = ?", "Roma").Update("country", "va")); err != nil {
+				return err
+			}
+			return r.note(r.db.Delete(&Place{Country: "va", City: "Roma"}))
+		},
+	}, {
+		name: "embedded structs", why: "their columns have prefixes, and a null pointer is nulls",
+		tables: []string{"people"}, want: []string{"insert person 101..102", "update person 101", "update person 102"},
+		do: func(r *run) error {
+			list := []Person{{Name: "Ann", Home: Address{"Elm", "1"}}, {Name: "Bob", Work: &Address{"Oak", "2"}}}
+			if err := r.note(r.db.Create(&list), &list); err != nil {
+				return err
+			}
+			if err := r.note(r.db.Model(&list[0]).Updates(Person{Home: Address{Zip: "9"}}), &list); err != nil {
+				return err
+			}
+			list[1].Work.Street = "Ash"
+			return r.note(r.db.Save(&list[1]), &list)
+		},
+	}, {
+		name: "renamed columns and tables", why: "images are by column name, the model by its type's",
+		tables: []string{"relabelled"}, want: []string{"insert renamed k 1", "update renamed k 1", "delete renamed k 1"},
+		do: func(r *run) error {
+			v := Renamed{"k 1", "t"}
+			if err := r.note(r.db.Create(&v)); err != nil {
+				return err
+			}
+			if err := r.note(r.db.Model(&v).Update("Title", "u"), &v); err != nil {
+				return err
+			}
+			return r.note(r.db.Delete(&v))
+		},
+	}, {
+		name: "reserved words as names", why: "a table named order with the columns select, from, where and group",
+		tables: []string{"order"}, given: rows(&Order{ID: 1, Select: "s", From: "f"}),
+		want: []string{"insert order 101", "update order 1", "update order 1", "update order 1", "delete order 1"},
+		do: func(r *run) error {
+			o := Order{Select: "a", From: "b", Where: 3, Group: true}
+			for _, f := range []func() *gorm.DB{
+				func() *gorm.DB { return r.db.Create(&o) },
+				func() *gorm.DB {
+					return r.db.Model(&Order{ID: 1}).Updates(map[string]any{"select": "set", "from": "returning", "where": 2})
+				},
+				func() *gorm.DB {
+					return r.db.Table("order").Where(`"from" = ?`, "returning").Updates(map[string]any{"group": true})
+				},
+				func() *gorm.DB {
+					return r.db.Clauses(clause.OnConflict{UpdateAll: true}).Create(&Order{ID: 1, Select: "up"})
+				},
+				func() *gorm.DB { return r.db.Delete(&Order{}, 1) },
+			} {
+				if err := r.note(f()); err != nil {
+					return err
+				}
+			}
+			return nil
+		},
+	}, {
+		name: "odd names", why: "spaces, case, dollars, question marks, quotes and letters beyond ASCII in names",
+		tables: []string{"odd Table?"}, given: rows(&Odd{ID: 1, Space: "a"}),
+		want: []string{"insert odd 2", "update odd 1", "update odd 1", "update odd 1", "delete odd 1"},
+		do: func(r *run) error {
+			o := Odd{ID: 2, Space: "a", Upper: "b", Dollar: "c", Question: "d", Single: "e", Umlaut: "f", Percent: "g"}
+			for _, f := range []func() *gorm.DB{
+				func() *gorm.DB { return r.db.Create(&o) },
+				func() *gorm.DB { return r.db.Model(&Odd{ID: 1}).Updates(Odd{Space: "x", Upper: "y", Dollar: "$1"}) },
+				func() *gorm.DB { return r.db.Save(&Odd{ID: 1, Question: "?", Single: "'", Umlaut: "ö", Percent: "%"}) },
+				func() *gorm.DB {
+					return r.db.Clauses(clause.OnConflict{UpdateAll: true}).Create(&Odd{ID: 1, Single: "s"})
+				},
+				func() *gorm.DB { return r.db.Delete(&Odd{ID: 1}) },
+			} {
+				if err := r.note(f()); err != nil {
+					return err
+				}
+			}
+			return nil
+		},
+	}, {
+		name: "120 columns", why: "more than a function of PostgreSQL takes arguments",
+		tables: []string{"wides"}, want: []string{"insert wide 1", "update wide 1", "update wide 1", "delete wide 1"},
+		do: func(r *run) error {
+			m, all := map[string]any{"id": 1}, map[string]any{}
+			for _, c := range wideColumns() {
+				m[c] = c
+				all[c] = strings.ToUpper(c)
+			}
+			all["c7"] = "c7"
+			for _, f := range []func() *gorm.DB{
+				func() *gorm.DB { return r.db.Table("wides").Create(m) },
+				func() *gorm.DB { return r.db.Table("wides").Where("id = 1").Updates(all) },
+				func() *gorm.DB {
+					return r.db.Table("wides").Where("id = 1").Updates(map[string]any{"c3": nil, "c4": "x"})
+				},
+				func() *gorm.DB { return r.db.Table("wides").Where("id = 1").Delete(nil) },
+			} {
+				if err := r.note(f()); err != nil {
+					return err
+				}
+			}
+			return nil
+		},
+	}, {
+		name: "a table without a key", why: "there is no entity, but there are rows", opaque: true,
+		tables: []string{"readings"}, given: rows(&Reading{"a", 1}, &Reading{"a", 1}, &Reading{"b", 2}),
+		want: []string{"insert reading ", "update reading ", "update reading ", "delete reading ", "delete reading "},
+		do: func(r *run) error {
+			for _, f := range []func() *gorm.DB{
+				func() *gorm.DB { return r.db.Create(&Reading{"c", 3}) },
+				func() *gorm.DB { return r.db.Model(&Reading{}).Where("sensor = ?", "a").Update("value", 5) },
+				func() *gorm.DB { return r.db.Where("sensor = ?", "a").Delete(&Reading{}) },
+			} {
+				if err := r.note(f()); err != nil {
+					return err
+				}
+			}
+			return nil
+		},
+	}, {
+		name: "a key that the database does not know", why: "the model believes in it, nothing keeps it unique",
+		tables: []string{"looses"}, given: rows(&Loose{1, "a"}, &Loose{2, "b"}),
+		want: []string{"insert loose 3", "update loose 2", "delete loose 1"},
+		do: func(r *run) error {
+			for _, f := range []func() *gorm.DB{
+				func() *gorm.DB { return r.db.Create(&Loose{3, "c"}) },
+				func() *gorm.DB { return r.db.Model(&Loose{ID: 2}).Update("name", "x") },
+				func() *gorm.DB { return r.db.Delete(&Loose{}, 1) },
+			} {
+				if err := r.note(f()); err != nil {
+					return err
+				}
+			}
+			return nil
+		},
+	}, {
+		name: "a key that is there twice", why: "both rows change, and both have entries", opaque: true,
+		tables: []string{"looses"}, given: rows(&Loose{1, "a"}, &Loose{1, "b"}), want: []string{"update loose 1", "update loose 1", "delete loose 1", "delete loose 1"},
+		do: func(r *run) error {
+			if err := r.note(r.db.Model(&Loose{ID: 1}).Update("name", "x")); err != nil {
+				return err
+			}
+			return r.note(r.db.Delete(&Loose{}, 1))
+		},
+	}, {
+		name: "keys that the database makes", why: "a uuid of the column's default", chance: true,
+		tables: []string{"widgets"}, want: []string{"insert widget *", "insert widget *", "insert widget *"},
+		do: func(r *run) error {
+			w := Widget{Name: "a"}
+			if err := r.note(r.db.Create(&w), &w); err != nil {
+				return err
+			}
+			return r.note(r.db.Create(&[]Widget{{Name: "b"}, {Name: "c"}}))
+		},
+	}, {
+		name: "masked and omitted columns", why: "a secret is in no image, and that it changed is",
+		tables: []string{"logins"}, given: rows(&Login{ID: 1, Email: "a@b", Password: "old", APIKey: ptr("k"), Pin: "1", Scratch: "s"}, &Login{ID: 2}),
+		want: []string{"insert login 101", "update login 1", "update login 2", "update login 2", "delete login 1"},
+		do: func(r *run) error {
+			l := Login{Email: "c@d", Password: "hunter2", PasswordHash: []byte{1, 2}, TokenCount: 3, RefreshToken: "shown", Scratch: "not kept"}
+			for _, f := range []func() *gorm.DB{
+				func() *gorm.DB { return r.db.Create(&l) },
+				func() *gorm.DB { return r.db.Model(&Login{ID: 1}).Update("password", "new") },
+				func() *gorm.DB { return r.db.Model(&Login{ID: 1}).Update("password", "new") },
+				func() *gorm.DB { return r.db.Model(&Login{ID: 1}).Update("scratch", "only this") },
+				func() *gorm.DB { return r.db.Model(&Login{ID: 2}).Updates(map[string]any{"api_key": "k", "pin": ""}) },
+				func() *gorm.DB {
+					return r.db.Model(&Login{ID: 2}).Updates(map[string]any{"api_key": nil, "email": "x"})
+				},
+				func() *gorm.DB { return r.db.Delete(&Login{ID: 1}) },
+			} {
+				if err := r.note(f()); err != nil {
+					return err
+				}
+			}
+			return nil
+		},
+	}, {
+		name: "a key that is a secret", why: "its digest tells rows apart, and nothing else", opaque: true,
+		tables: []string{"vaults"}, given: rows(&Vault{"k1", "a"}),
+		want: []string{"insert vault " + digest("k2"), "update vault " + digest("k1"), "delete vault " + digest("k1")},
+		do: func(r *run) error {
+			for _, f := range []func() *gorm.DB{
+				func() *gorm.DB { return r.db.Create(&Vault{"k2", "b"}) },
+				func() *gorm.DB { return r.db.Model(&Vault{Token: "k1"}).Update("name", "x") },
+				func() *gorm.DB { return r.db.Delete(&Vault{Token: "k1"}) },
+			} {
+				if err := r.note(f()); err != nil {
+					return err
+				}
+			}
+			return nil
+		},
+	}, {
+		name: "generated columns", why: "the database computes them from what is set",
+		tables: []string{"invoices"}, given: rows(&Invoice{ID: 1, Net: 100, Tax: 19}), want: []string{"insert invoice 2", "update invoice 1", "update invoice 1", "delete invoice 1"},
+		do: func(r *run) error {
+			for _, f := range []func() *gorm.DB{
+				func() *gorm.DB { return r.db.Create(&Invoice{ID: 2, Net: 10, Tax: 2}) },
+				func() *gorm.DB { return r.db.Model(&Invoice{ID: 1}).Update("net", 200) },
+				func() *gorm.DB {
+					return r.db.Clauses(clause.OnConflict{UpdateAll: true}).Create(&Invoice{ID: 1, Net: 1, Tax: 1})
+				},
+				func() *gorm.DB { return r.db.Delete(&Invoice{ID: 1}) },
+			} {
+				if err := r.note(f()); err != nil {
+					return err
+				}
+			}
+			return nil
+		},
+	}, {
+		name: "a BEFORE trigger that changes a column", why: "what is written is not what was sent", on: postgresEngine,
+		tables: []string{"badges"}, given: rows(&Badge{ID: 1, Name: "A"}), want: []string{"insert badge 2", "update badge 1", "update badge 1", "delete badge 1"},
+		do: func(r *run) error {
+			b := Badge{ID: 2, Name: "new"}
+			for _, f := range []func() *gorm.DB{
+				func() *gorm.DB { return r.db.Create(&b) },
+				func() *gorm.DB { return r.db.Model(&Badge{ID: 1}).Update("name", "b") },
+				func() *gorm.DB {
+					return r.db.Clauses(clause.OnConflict{UpdateAll: true}).Create(&Badge{ID: 1, Name: "c"})
+				},
+				func() *gorm.DB { return r.db.Delete(&Badge{ID: 1}) },
+			} {
+				if err := r.note(f()); err != nil {
+					return err
+				}
+			}
+			return nil
+		},
+	}, {
+		name: "an AFTER trigger that changes the row again", why: "the row is not what RETURNING says",
+		tables: []string{"parcels"}, given: rows(&Parcel{ID: 1, Name: "a"}, &Parcel{ID: 3, Name: "c"}),
+		want: []string{"insert parcel 2", "update parcel 1", "update parcel 3", "update parcel 1", "insert parcel 4", "delete parcel 1"},
+		do: func(r *run) error {
+			for _, f := range []func() *gorm.DB{
+				func() *gorm.DB { return r.db.Create(&Parcel{ID: 2, Name: "b"}) },
+				func() *gorm.DB { return r.db.Model(&Parcel{}).Where("id IN ?", []int{1, 3}).Update("name", "x") },
+				func() *gorm.DB {
+					return r.db.Clauses(clause.OnConflict{UpdateAll: true}).Create(&[]Parcel{{ID: 1, Name: "y"}, {ID: 4, Name: "z"}})
+				},
+				func() *gorm.DB { return r.db.Delete(&Parcel{ID: 1}) },
+			} {
+				if err := r.note(f()); err != nil {
+					return err
+				}
+			}
+			return nil
+		},
+	}, {
+		name: "a table WITHOUT ROWID", why: "SQLite finds its rows by the key alone", on: sqliteEngine,
+		tables: []string{"atoms"}, given: rows(&Atom{"H", 1, 1}, &Atom{"H", 2, 2}),
+		want: []string{"insert atom He,4", "update atom H,1", "update atom H,2", "update atom H,1", "update atom H,2", "delete atom H,1"},
+		do: func(r *run) error {
+			for _, f := range []func() *gorm.DB{
+				func() *gorm.DB { return r.db.Create(&Atom{"He", 4, 4}) },
+				func() *gorm.DB {
+					return r.db.Model(&Atom{}).Where("symbol = ?", "H").Update("weight", gorm.Expr("weight + 1"))
+				},
+				func() *gorm.DB {
+					return r.db.Clauses(clause.OnConflict{UpdateAll: true}).Create(&Atom{"H", 1, 9})
+				},
+				func() *gorm.DB { return r.db.Model(&Atom{Symbol: "H", Mass: 2}).Update("mass", 3) },
+				func() *gorm.DB { return r.db.Delete(&Atom{Symbol: "H", Mass: 1}) },
+			} {
+				if err := r.note(f()); err != nil {
+					return err
+				}
+			}
+			return nil
+		},
+	}, {
+		name: "a partitioned table", why: "rows move between partitions as their key says", on: postgresEngine,
+		tables: []string{"measures"}, given: rows(&Measure{1, 1, 10}, &Measure{1, 2, 20}),
+		want: []string{"insert measure 2,1", "update measure 1,1", "update measure 1,2", "update measure 2,1", "delete measure 1,1"},
+		do: func(r *run) error {
+			for _, f := range []func() *gorm.DB{
+				func() *gorm.DB { return r.db.Create(&Measure{2, 1, 5}) },
+				func() *gorm.DB {
+					return r.db.Model(&Measure{}).Where("region = 1").Update("value", gorm.Expr("value + 1"))
+				},
+				func() *gorm.DB { return r.db.Model(&Measure{}).Where("region = 2").Update("region", 3) },
+				func() *gorm.DB { return r.db.Delete(&Measure{Region: 1, Number: 1}) },
+			} {
+				if err := r.note(f()); err != nil {
+					return err
+				}
+			}
+			return nil
+		},
+	}, {
+		name: "a table of another schema", why: "the search path does not lead to it", on: postgresEngine,
+		tables: []string{"elsewhere.things"}, given: rows(&Thing{1, "a"}), want: []string{"insert thing 2", "update thing 1", "update thing 1", "delete thing 1"},
+		do: func(r *run) error {
+			v := Thing{2, "b"}
+			for _, f := range []func() *gorm.DB{
+				func() *gorm.DB { return r.db.Create(&v) },
+				func() *gorm.DB { return r.db.Model(&Thing{ID: 1}).Update("name", "x") },
+				func() *gorm.DB { return r.db.Clauses(clause.OnConflict{UpdateAll: true}).Create(&Thing{1, "y"}) },
+				func() *gorm.DB { return r.db.Delete(&Thing{ID: 1}) },
+			} {
+				if err := r.note(f()); err != nil {
+					return err
+				}
+			}
+			return nil
+		},
+	}, {
+		name: "an updatable view", why: "the rows are another table's: what was run is recorded, without images", on: postgresEngine, opaque: true,
+		tables: []string{"products", "lamps"}, given: products(1, 2), want: []string{"raw insert lamp 1", "raw update lamp 2", "raw delete lamp 1"},
+		do: func(r *run) error {
+			for _, f := range []func() *gorm.DB{
+				func() *gorm.DB {
+					return r.db.Table("lamps").Create(map[string]any{"id": 9, "code": "v", "name": "chair"})
+				},
+				func() *gorm.DB { return r.db.Table("lamps").Where("stock > 5").Updates(map[string]any{"stock": 3}) },
+				func() *gorm.DB { return r.db.Table("lamps").Where("id = 1").Delete(nil) },
+			} {
+				if err := r.note(f()); err != nil {
+					return err
+				}
+			}
+			return nil
+		},
+	}, {
+		name: "keys that are times, bytes and flags", why: "their text is that of the trail, and no separator is taken for one",
+		tables: []string{"moments"}, given: rows(&Moment{At: now, Raw: []byte{1, 2}, Flag: true, Note: "a"}),
+		want: []string{`insert moment 2026-03-03T23:36:07.891234Z,\\x2c,false`, `update moment 2026-03-03T23:36:07.891234Z,\\x0102,true`, `delete moment 2026-03-03T23:36:07.891234Z,\\x2c,false`},
+		do: func(r *run) error {
+			m := Moment{At: now, Raw: []byte{','}, Note: "b"}
+			if err := r.note(r.db.Create(&m)); err != nil {
+				return err
+			}
+			if err := r.note(r.db.Model(&Moment{}).Where("flag").Update("note", "c")); err != nil {
+				return err
+			}
+			return r.note(r.db.Where("NOT flag").Delete(&Moment{}))
+		},
+	}, {
+		name: "soft delete by a flag", why: "plugins for GORM keep a number where a time would be", tables: []string{"flaggeds"},
+		given: rows(&Flagged{ID: 1, Name: "a"}, &Flagged{ID: 2, Name: "b"}, &Flagged{ID: 3, Deleted: 1}),
+		want:  []string{"softdelete flagged 1", "softdelete flagged 2", "restore flagged 1", "update flagged 1", "softdelete flagged 1", "delete flagged 3", "restore flagged 2"},
+		do: func(r *run) error {
+			for _, f := range []func() *gorm.DB{
+				func() *gorm.DB { return r.db.Delete(&Flagged{ID: 1}) },
+				func() *gorm.DB { return r.db.Where("name = 'b'").Delete(&Flagged{}) },
+				func() *gorm.DB { return r.db.Delete(&Flagged{ID: 3}) }, // is deleted
+				func() *gorm.DB { return r.db.Unscoped().Model(&Flagged{ID: 1}).Update("deleted", 0) },
+				func() *gorm.DB { return r.db.Model(&Flagged{ID: 1}).Update("name", "c") },
+				func() *gorm.DB { return r.db.Model(&Flagged{ID: 1}).Update("deleted", 7) },
+				func() *gorm.DB { return r.db.Unscoped().Delete(&Flagged{ID: 3}) },
+				func() *gorm.DB {
+					return r.db.Clauses(clause.OnConflict{UpdateAll: true}).Create(&Flagged{ID: 2, Name: "b"})
+				},
+			} {
+				if err := r.note(f()); err != nil {
+					return err
+				}
+			}
+			return nil
+		},
+	}, {
+		name: "a view with INSTEAD OF triggers", why: "the rows are another table's, and SQLite does not count them: what was run is recorded", on: sqliteEngine, opaque: true,
+		tables: []string{"tags", "front_tags"}, given: rows(tags(3)), want: []string{"raw insert front_tag 0", "raw update front_tag 0", "raw delete front_tag 0"},
+		do: func(r *run) error {
+			for _, f := range []func() *gorm.DB{
+				func() *gorm.DB { return r.db.Table("front_tags").Create(map[string]any{"id": 9, "name": "v"}) },
+				func() *gorm.DB {
+					return r.db.Table("front_tags").Where("id IN (1, 2)").Updates(map[string]any{"name": "x"})
+				},
+				func() *gorm.DB { return r.db.Table("front_tags").Where("id = 1").Delete(nil) },
+			} {
+				if err := r.note(f()); err != nil {
+					return err
+				}
+			}
+			return nil
+		},
+	}, {
+		name: "a table that others inherit from", why: "a statement on it reaches their rows as well, of which a key may be the same", on: postgresEngine, opaque: true,
+		tables: []string{"animals", "cats"}, given: rows(&Animal{1, "a"}, &Animal{2, "b"}, joined("cats", map[string]any{"id": 2, "name": "tom"}, map[string]any{"id": 3, "name": "kit"})),
+		want: []string{"update animal 1", "update animal 2", "update animal 2", "update animal 3", "delete animal 2", "delete animal 2"},
+		do: func(r *run) error {
+			if err := r.note(r.db.Model(&Animal{}).Where("id > 0").Update("name", gorm.Expr("name || '!'"))); err != nil {
+				return err
+			}
+			return r.note(r.db.Where("id = 2").Delete(&Animal{}))
+		},
+	}, {
+		name: "a BEFORE trigger that passes rows over", why: "the statement met the row, and did nothing to it", on: postgresEngine,
+		tables: []string{"guarded"}, given: rows(&Guarded{1, "open"}, &Guarded{2, "shut"}), want: []string{"update guarded 1", "insert guarded 3", "delete guarded 1"},
+		do: func(r *run) error {
+			for _, f := range []func() *gorm.DB{
+				func() *gorm.DB {
+					return r.db.Model(&Guarded{}).Where("id > 0").Update("name", gorm.Expr("name || '!'"))
+				},
+				func() *gorm.DB { return r.db.Create(&[]Guarded{{3, "new"}, {4, "shut"}}) },
+				func() *gorm.DB { return r.db.Where("id < 3").Delete(&Guarded{}) },
+			} {
+				if err := r.note(f()); err != nil {
+					return err
+				}
+			}
+			return nil
+		},
+	}, {
+		name: "columns called as the plugin's own", why: "whatever names the plugin uses in a statement, the application may have them",
+		tables: []string{"clashes"}, given: rows(&Clash{ID: 1, AuditID: 5, AuditEntity: "e", AuditBefore: "b"}),
+		want: []string{"insert clash 2", "update clash 1", "update clash 1", "insert clash 3", "delete clash 1"},
+		do: func(r *run) error {
+			for _, f := range []func() *gorm.DB{
+				func() *gorm.DB { return r.db.Create(&Clash{ID: 2, AuditName: "n"}) },
+				func() *gorm.DB {
+					return r.db.Model(&Clash{}).Where("audit_id = ? AND audit_k0 = 0", 5).Updates(map[string]any{"audit_id": gorm.Expr("audit_id + audit_o1 + 1"), "audit_after": "x"})
+				},
+				func() *gorm.DB {
+					return r.db.Clauses(clause.OnConflict{UpdateAll: true}).Create(&[]Clash{{ID: 1, AuditEvent: "y"}, {ID: 3}})
+				},
+				func() *gorm.DB { return r.db.Where("audit_entity = ''").Where("id = 1").Delete(&Clash{}) },
+			} {
+				if err := r.note(f()); err != nil {
+					return err
+				}
+			}
+			return nil
+		},
+	}, {
+		name: "tables called as the plugin's own", why: "as columns",
+		tables: []string{"audit_old", "audit_new"}, given: rows(joined("audit_old", map[string]any{"id": 1}), joined("audit_new", map[string]any{"id": 1})),
+		want: []string{
+			"insert audit_old 2", "update audit_old 1", "update audit_old 1", "delete audit_old 1",
+			"insert audit_new 2", "update audit_new 1", "update audit_new 1", "delete audit_new 1",
+		},
+		do: func(r *run) error {
+			for _, table := range []string{"audit_old", "audit_new"} {
+				for _, f := range []func() *gorm.DB{
+					func() *gorm.DB { return r.db.Table(table).Create(map[string]any{"id": 2}) },
+					func() *gorm.DB {
+						return r.db.Table(table).Where(table + ".id = 1").Updates(map[string]any{"name": "x"})
+					},
+					func() *gorm.DB {
+						return r.db.Table(table).Clauses(clause.OnConflict{Columns: []clause.Column{{Name: "id"}}, DoUpdates: clause.AssignmentColumns([]string{"name"})}).
+							Create(map[string]any{"id": 1, "name": "y"})
+					},
+					func() *gorm.DB { return r.db.Table(table).Where("name = 'y'").Delete(nil) },
+				} {
+					if err := r.note(f()); err != nil {
+						return err
+					}
+				}
+			}
+			return nil
+		},
+	}, {
+		name: "a table whose name ends like the plugin's own", why: "its errors are the application's", tables: []string{"my_audit_logs"},
+		given: rows(joined("my_audit_logs", map[string]any{"id": 1, "name": "a"})), want: []string{"insert my_audit_log 2"},
+		do: func(r *run) error {
+			if err := r.note(r.db.Table("my_audit_logs").Create(map[string]any{"id": 2, "name": "b"})); err != nil {
+				return err
+			}
+			return r.note(r.db.Table("my_audit_logs").Create(map[string]any{"id": 1, "name": "b"}))
+		},
+	}, {
+		name: "quotes, line ends and emoji in the names of columns", why: "GORM does not write these columns, the images have them",
+		tables: []string{"quotes"}, want: []string{"insert quote 1", "update quote 1", "delete quote 2"}, given: rows(joined("quotes", map[string]any{"id": 2})),
+		do: func(r *run) error {
+			for _, f := range []func() *gorm.DB{
+				func() *gorm.DB { return r.db.Table("quotes").Create(map[string]any{"id": 1}) },
+				func() *gorm.DB { return r.db.Table("quotes").Where("id = 1").Updates(map[string]any{"plain": "x"}) },
+				func() *gorm.DB { return r.db.Table("quotes").Where("id = 2").Delete(nil) },
+			} {
+				if err := r.note(f()); err != nil {
+					return err
+				}
+			}
+			return nil
+		},
+	}, {
+		name: "a column called rowid", why: "SQLite's own rowid is hidden by it", on: sqliteEngine, tables: []string{"shadows"},
+		given: rows(joined("shadows", map[string]any{"code": "a", "rowid": "same"}, map[string]any{"code": "b", "rowid": "same"})),
+		want:  []string{"insert shadow c", "update shadow a", "update shadow b", "update shadow a", "delete shadow b"},
+		do: func(r *run) error {
+			for _, f := range []func() *gorm.DB{
+				func() *gorm.DB { return r.db.Table("shadows").Create(map[string]any{"code": "c", "rowid": "same"}) },
+				func() *gorm.DB {
+					return r.db.Table("shadows").Where("code < 'c'").Updates(map[string]any{"name": gorm.Expr("code || '!'")})
+				},
+				func() *gorm.DB {
+					return r.db.Table("shadows").Clauses(clause.OnConflict{Columns: []clause.Column{{Name: "code"}}, DoUpdates: clause.AssignmentColumns([]string{"name"})}).
+						Create(map[string]any{"code": "a", "name": "z"})
+				},
+				func() *gorm.DB { return r.db.Table("shadows").Where("code = 'b'").Delete(nil) },
+			} {
+				if err := r.note(f()); err != nil {
+					return err
+				}
+			}
+			return nil
+		},
+	}, {
+		name: "ON DELETE CASCADE", why: "what the database deletes along with a row is seen by nobody but it", opaque: true,
+		tables: []string{"children", "parents"}, given: rows(joined("parents", map[string]any{"id": 1}), joined("children", map[string]any{"id": 1, "parent_id": 1})),
+		want: []string{"delete parent 1"},
+		do:   func(r *run) error { return r.note(r.db.Table("parents").Where("id = 1").Delete(nil)) },
+	}}
+}

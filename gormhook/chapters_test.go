@@ -1,0 +1,20 @@
+package gormhook_test
+
+// chapters are the trials as docs/capture.md lists them.
+func chapters() []chapter {
+	return []chapter{
+		{"Create", creates()},
+		{"Save", saves()},
+		{"Upsert", upserts()},
+		{"Update", updates()},
+		{"Delete", deletes()},
+		{"Associations", associations()},
+		{"Models and tables", shapes()},
+		{"Values", values()},
+		{"RETURNING", returnings()},
+		{"Hooks and sessions", sessions()},
+		{"Transactions and failures", transactions()},
+		{"Generics", generics()},
+		{"Raw SQL", raws()},
+	}
+}

@@ -1,0 +1,400 @@
+package gormhook_test
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"regexp"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+	"gorm.io/driver/postgres"
+	"gorm.io/gorm"
+	"gorm.io/gorm/clause"
+	"gorm.io/gorm/logger"
+	"gorm.io/plugin/dbresolver"
+
+	"github.com/infrakitchen/audit/gormhook"
+)
+
+// A pool of one connection must do: the plugin never waits for a second while
+// it holds the first.
+func TestPoolOfOneConnection(t *testing.T) {
+	onRoutes(t, gormhook.Plugin{}, func(t *testing.T, d *fixture) {
+		pool, err := d.db.DB()
+		if err != nil {
+			t.Fatal(err)
+		}
+		pool.SetMaxOpenConns(1)
+		ctx, cancel := context.WithTimeout(t.Context(), time.Minute) // a deadlock fails, it does not hang
+		defer cancel()
+		d.given(t, tags(8))
+		for name, write := range writesOfTags {
+			if err := write(d.db.WithContext(ctx)).Error; err != nil {
+				t.Errorf("%s: %v", name, err)
+			}
+		}
+		err = d.db.WithContext(ctx).Transaction(func(tx *gorm.DB) error {
+			must(t, tx.Create(&Hooked{Name: "a"}), tx.Create(&Tag{30, "a"}))
+			return tx.Transaction(func(tx *gorm.DB) error { return tx.Delete(&Tag{ID: 30}).Error })
+		})
+		if err != nil {
+			t.Error(err)
+		}
+	}, "tags", "hookeds", "echos")
+}
+
+// Connection pins one connection for several statements.
+func TestConnection(t *testing.T) {
+	onRoutes(t, gormhook.Plugin{}, func(t *testing.T, d *fixture) {
+		d.given(t, tags(8))
+		err := d.db.Connection(func(tx *gorm.DB) error {
+			tx = tx.Session(&gorm.Session{})
+			for _, write := range writesOfTags {
+				must(t, write(tx))
+			}
+			return tx.Transaction(func(tx *gorm.DB) error { return tx.Create(&Tag{30, "a"}).Error })
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if entries := readEntries(t, d.desk, 0); len(entries) != 13 {
+			t.Errorf("%d entries, want 13", len(entries))
+		}
+	}, "tags")
+}
+
+// Begin, Commit and Rollback by hand.
+func TestTransactionByHand(t *testing.T) {
+	onRoutes(t, gormhook.Plugin{}, func(t *testing.T, d *fixture) {
+		tx := d.db.Begin()
+		must(t, tx, tx.Create(&Tag{1, "a"}), tx.SavePoint("here"), tx.Create(&Tag{2, "b"}), tx.RollbackTo("here"),
+			tx.Create(&Tag{3, "c"}), tx.Commit())
+		d.wants(t, "insert tag 1", "insert tag 3")
+		tx = d.db.Begin(&sql.TxOptions{Isolation: sql.LevelSerializable})
+		must(t, tx, tx.Create(&Tag{4, "d"}), tx.Exec("DELETE FROM tags"), tx.Rollback())
+		d.wants(t)
+		if err := tx.Create(&Tag{5, "e"}).Error; !errors.Is(err, sql.ErrTxDone) {
+			t.Errorf("got %v, want sql.ErrTxDone", err)
+		}
+		d.wants(t)
+	}, "tags")
+}
+
+// lines is a logger that keeps what GORM tells it.
+type lines struct {
+	logger.Interface
+	mu  sync.Mutex
+	all []string
+}
+
+func (l *lines) LogMode(logger.LogLevel) logger.Interface { return l }
+
+func (l *lines) Trace(_ context.Context, _ time.Time, fc func() (string, int64), err error) {
+	text, n := fc()
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.all = append(l.all, text+" | "+string(rune('0'+n%10))+" | "+errorText(err))
+}
+
+func errorText(err error) string {
+	if err == nil {
+		return ""
+	}
+	return err.Error()
+}
+
+var savepoint = regexp.MustCompile(`sp\w+`)
+
+// What GORM logs is the caller's own SQL, with its rows and its errors: line
+// by line what it is without the plugin.
+func TestLog(t *testing.T) {
+	onRoutes(t, gormhook.Plugin{}, func(t *testing.T, d *fixture) {
+		twin := newFixture(t, d.route, "tags", "hookeds", "echos", "items")
+		var logs [2]*lines
+		for i, f := range []*fixture{d, twin} {
+			f.given(t, rows(tags(8), items(1, 2)))
+			logs[i] = &lines{Interface: logger.Discard}
+			db := f.db.Session(&gorm.Session{Logger: logs[i]})
+			for _, name := range []string{"create", "create slice", "update", "update many", "delete", "upsert", "returning", "raw", "raw query"} {
+				must(t, writesOfTags[name](db))
+			}
+			must(t, db.Create(&Hooked{Name: "a"}), db.Delete(&Item{}, 1), db.Save(&[]Tag{{1, "z"}}))
+			_ = db.Create(&Tag{1, "twice"}).Error // is in the log
+			_ = db.Transaction(func(tx *gorm.DB) error {
+				_ = tx.Transaction(func(tx *gorm.DB) error { return tx.Model(&Tag{ID: 2}).Update("name", "y").Error })
+				return errRefused
+			})
+			for n := range logs[i].all {
+				logs[i].all[n] = savepoint.ReplaceAllString(logs[i].all[n], "sp")
+			}
+		}
+		if diff := cmp.Diff(logs[1].all, logs[0].all); diff != "" {
+			t.Errorf("the logs differ (-without +with the plugin):\n%s", diff)
+		}
+		for _, line := range logs[0].all {
+			if strings.Contains(line, "audit_") {
+				t.Errorf("the log shows the plugin: %s", line)
+			}
+		}
+	}, "tags", "hookeds", "echos", "items")
+}
+
+// Statement caches of the driver hold the plugin's statements as they hold
+// others, and outlive a change of the schema as they do without it.
+func TestSchemaChanges(t *testing.T) {
+	onRoutes(t, gormhook.Plugin{}, func(t *testing.T, d *fixture) {
+		must(t, d.db.Create(&Tag{1, "a"}), d.db.Model(&Tag{ID: 1}).Update("name", "b"))
+		d.wants(t, "insert tag 1", "update tag 1")
+
+		// Through this handle: what was known of the table is forgotten.
+		if err := d.db.Exec(`ALTER TABLE tags ADD COLUMN colour text DEFAULT 'red'`).Error; err != nil {
+			t.Fatal(err)
+		}
+		must(t, d.db.Table("tags").Where("id = 1").Updates(map[string]any{"colour": "blue"}), d.db.Create(&Tag{2, "b"}), d.db.Delete(&Tag{ID: 1}))
+		entries := d.wants(t, "update tag 1", "insert tag 2", "delete tag 1")
+		if len(entries) != 3 {
+			return
+		}
+		for n, want := range []string{`"red"`, "", `"blue"`} {
+			if got := spelled(entries[n].before)["colour"]; got != want {
+				t.Errorf("the before image of entry %d has the colour %s, want %s", n, got, want)
+			}
+		}
+		if got := spelled(entries[1].after)["colour"]; got != `"red"` {
+			t.Errorf("the row was inserted with the colour %s", got)
+		}
+
+		// By somebody else, while this process runs.
+		d.run(t, `ALTER TABLE tags ADD COLUMN size integer DEFAULT 4`)
+		must(t, d.db.Table("tags").Where("id = 2").Updates(map[string]any{"size": 5}), d.db.Delete(&Tag{ID: 2}))
+		entries = d.wants(t, "update tag 2", "delete tag 2")
+		if len(entries) == 2 {
+			if b, a := spelled(entries[0].before)["size"], spelled(entries[0].after)["size"]; b != "4" || a != "5" {
+				t.Errorf("the size went from %s to %s, want from 4 to 5", b, a)
+			}
+			if got := spelled(entries[1].before)["size"]; got != "5" {
+				t.Errorf("the row was deleted with the size %s, want 5", got)
+			}
+		}
+		d.run(t, `ALTER TABLE tags DROP COLUMN size`, `ALTER TABLE tags RENAME COLUMN colour TO hue`)
+		must(t, d.db.Create(&Tag{3, "c"}), d.db.Model(&Tag{ID: 3}).Update("name", "d"), d.db.Delete(&Tag{ID: 3}))
+		entries = d.wants(t, "insert tag 3", "update tag 3", "delete tag 3")
+		if len(entries) == 3 {
+			if got := spelled(entries[2].before); got["hue"] != `"red"` || got["size"] != "" || got["colour"] != "" {
+				t.Errorf("the row was deleted as %v", got)
+			}
+		}
+	}, "tags")
+}
+
+// The simple protocol sends values as text: their types are what the
+// statement says.
+func TestSimpleProtocol(t *testing.T) {
+	for _, r := range routes()[1:] {
+		t.Run(r.name, func(t *testing.T) {
+			d := newFixture(t, r, "tags")
+			d.db = opened(t, postgres.New(postgres.Config{DSN: d.dsn, PreferSimpleProtocol: true}), config(byDefault))
+			if err := d.db.Use(r.plugin); err != nil {
+				t.Fatal(err)
+			}
+			d.given(t, tags(8))
+			for name, write := range writesOfTags {
+				if err := write(d.db).Error; err != nil {
+					t.Errorf("%s: %v", name, err)
+				}
+			}
+			if entries := readEntries(t, d.desk, 0); len(entries) != 12 {
+				t.Errorf("%d entries, want 12", len(entries))
+			}
+		})
+	}
+}
+
+// dbresolver sends reads to a replica; what the plugin reads ahead of a change
+// it reads where the change is made.
+func TestResolver(t *testing.T) {
+	for _, r := range routes() {
+		t.Run(r.name, func(t *testing.T) {
+			d, replica := newFixture(t, r, "tags"), newFixture(t, r, "tags")
+			for _, db := range []*gorm.DB{d.db, d.handle(withoutTransaction)} {
+				err := db.Use(dbresolver.Register(dbresolver.Config{Replicas: []gorm.Dialector{replica.db.Dialector}}))
+				if err != nil {
+					t.Fatal(err)
+				}
+				if err := db.Use(r.plugin); err != nil {
+					t.Fatal(err)
+				}
+				d.run(t, "DELETE FROM tags")
+				d.given(t, tags(8))
+				var n int64
+				if err := db.Model(&Tag{}).Count(&n).Error; err != nil || n != 0 {
+					t.Errorf("the replica has %d rows (%v): it should be asked, and empty", n, err)
+				}
+				for name, write := range writesOfTags {
+					if name == "raw query" {
+						continue // dbresolver takes it for a read
+					}
+					if err := write(db).Error; err != nil {
+						t.Errorf("%s: %v", name, err)
+					}
+				}
+				if entries := readEntries(t, d.desk, d.mark); len(entries) != 11 {
+					t.Errorf("%d entries, want 11", len(entries))
+				}
+				d.mark = lastSeq(t, d.desk)
+				must(t, db.Clauses(dbresolver.Write).Raw("DELETE FROM tags WHERE id = 8 RETURNING id").Scan(new(int64)))
+				d.wants(t, "raw delete tag 1")
+			}
+			if n := len(readEntries(t, replica.desk, 0)); n != 0 {
+				t.Errorf("%d entries are in the replica", n)
+			}
+		})
+	}
+}
+
+// A statement that was prepared once is run many times, by other values, and
+// by several goroutines at once.
+func TestConcurrentWriters(t *testing.T) {
+	onRoutes(t, gormhook.Plugin{}, func(t *testing.T, d *fixture) {
+		db := d.handle(prepared)
+		if err := db.Use(d.plugin); err != nil {
+			t.Fatal(err)
+		}
+		given := map[string]row{}
+		var wg sync.WaitGroup
+		for w := range 4 {
+			wg.Go(func() {
+				for n := range 25 {
+					id := int64(100*(w+1) + n)
+					for _, tx := range []*gorm.DB{
+						db.Create(&Tag{id, "a"}), db.Model(&Tag{ID: id}).Update("name", "b"),
+						db.Clauses(clause.OnConflict{UpdateAll: true}).Create(&Tag{id, "c"}), db.Delete(&Tag{ID: id}),
+					} {
+						if tx.Error != nil {
+							t.Error(tx.Error)
+						}
+					}
+				}
+			})
+		}
+		wg.Wait()
+		entries := readEntries(t, d.desk, 0)
+		sh := readShape(t, d.side, d.engine, relationOf(t, "tags"))
+		for _, e := range entries {
+			sh.apply(t, given, e)
+		}
+		if diff := cmp.Diff(sh.read(t, d.desk), given); diff != "" {
+			t.Errorf("the entries do not rebuild the table (-there +rebuilt):\n%s", diff)
+		}
+		if len(entries) != 400 {
+			t.Errorf("%d entries, want 400", len(entries))
+		}
+	}, "tags")
+}
+
+func relationOf(t *testing.T, table string) *relation {
+	t.Helper()
+	for _, rel := range relations() {
+		if rel.table == table {
+			return rel
+		}
+	}
+	t.Fatalf("no table %s", table)
+	return nil
+}
+
+// A schema for each tenant: the same name is another table, as the search
+// path of the transaction says.
+func TestSearchPath(t *testing.T) {
+	for _, r := range routes()[1:] {
+		t.Run(r.name, func(t *testing.T) {
+			d := newFixture(t, r, "tags")
+			for _, tenant := range []string{"one", "two"} {
+				d.run(t, `CREATE SCHEMA `+tenant, `CREATE TABLE `+tenant+`.tags (id bigint PRIMARY KEY, name text)`)
+			}
+			d.run(t, `ALTER TABLE two.tags ADD COLUMN colour text DEFAULT 'red'`) // of a later version
+			if err := d.db.Use(r.plugin); err != nil {
+				t.Fatal(err)
+			}
+			for range 2 { // the second time the tables are known
+				for n, tenant := range []string{"one", "two", "public"} {
+					err := d.db.Transaction(func(tx *gorm.DB) error {
+						must(t, tx.Exec(`SET LOCAL search_path = `+tenant+`, public`))
+						must(t, tx.Create(&Tag{1, tenant}), tx.Model(&Tag{ID: 1}).Update("name", "x"))
+						must(t, tx.Clauses(clause.OnConflict{UpdateAll: true}).Create(&Tag{1, "y"}), tx.Delete(&Tag{ID: 1}))
+						return nil
+					})
+					if err != nil {
+						t.Fatal(err)
+					}
+					entries := d.wants(t, "insert tag 1", "update tag 1", "update tag 1", "delete tag 1")
+					want := row{"id": "1", "name": `"y"`}
+					if n == 1 {
+						want["colour"] = `"red"`
+					}
+					if len(entries) == 4 {
+						if diff := cmp.Diff(want, spelled(entries[3].before)); diff != "" {
+							t.Errorf("%s: the row was deleted otherwise (-want +got):\n%s", tenant, diff)
+						}
+					}
+				}
+			}
+		})
+	}
+}
+
+// Tables of a session, and of a database that is attached to it, are tables.
+func TestTablesOfASession(t *testing.T) {
+	onRoutes(t, gormhook.Plugin{}, func(t *testing.T, d *fixture) {
+		pool, err := d.db.DB()
+		if err != nil {
+			t.Fatal(err)
+		}
+		pool.SetMaxOpenConns(1) // it is one session
+		names := []string{"fleeting"}
+		must(t, d.db.Exec(`CREATE TEMPORARY TABLE fleeting (id bigint PRIMARY KEY, name text)`))
+		if d.engine == sqliteEngine {
+			must(t, d.db.Exec(`ATTACH DATABASE ':memory:' AS annex`), d.db.Exec(`CREATE TABLE annex.things (id bigint PRIMARY KEY, name text)`))
+			names = append(names, "annex.things")
+		}
+		for _, name := range names {
+			model := strings.TrimSuffix(strings.TrimPrefix(name, "annex."), "s")
+			must(t, d.db.Table(name).Create(map[string]any{"id": 1, "name": "a"}), d.db.Table(name).Where("id = 1").Updates(map[string]any{"name": "b"}),
+				d.db.Table(name).Where("id = 1").Delete(nil))
+			entries := d.wants(t, "insert "+model+" 1", "update "+model+" 1", "delete "+model+" 1")
+			if len(entries) == 3 {
+				if diff := cmp.Diff(row{"id": "1", "name": `"b"`}, spelled(entries[2].before)); diff != "" {
+					t.Errorf("%s: the row was deleted otherwise (-want +got):\n%s", name, diff)
+				}
+			}
+		}
+	})
+}
+
+// What GORM's migrator does to the schema leaves no entries, through whatever
+// handle it goes.
+func TestMigrator(t *testing.T) {
+	onRoutes(t, gormhook.Plugin{Raw: gormhook.RawRefuse}, func(t *testing.T, d *fixture) {
+		type Gadget struct {
+			ID   int64
+			Name string
+		}
+		if err := d.db.AutoMigrate(&Gadget{}, &Author{}); err != nil {
+			t.Fatal(err)
+		}
+		must(t, d.db.Create(&Gadget{1, "a"}))
+		m := d.db.Migrator()
+		if err := errors.Join(m.AddColumn(&Author{}, "Name"), m.RenameColumn(&Gadget{}, "name", "label"), m.CreateIndex(&Author{}, "Name")); err != nil {
+			t.Log(err) // whether GORM can do all of it is not the question
+		}
+		must(t, d.db.Table("gadgets").Where("id = 1").Updates(map[string]any{"label": "b"}))
+		if err := errors.Join(m.DropTable(&Gadget{}), m.DropTable(&Profile{}, &Author{})); err != nil {
+			t.Fatal(err)
+		}
+		d.wants(t, "insert gadget 1", "update gadget 1")
+	})
+}

@@ -1,0 +1,253 @@
+package store
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"fmt"
+	"strings"
+
+	"github.com/google/uuid"
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgconn"
+	"github.com/jackc/pgx/v5/stdlib"
+	"gorm.io/gorm"
+
+	"github.com/infrakitchen/audit/trail"
+)
+
+var _ trail.LineWriter = (*Store)(nil)
+
+// lineNames are the columns of execution_logs.
+var lineNames = []string{
+	"id", "trace_id", "created_at", "level", "logger", "message", "fields", "caller", "seq", "expire_at",
+}
+
+// lineColumns are the same as a list.
+const lineColumns = `id, trace_id, created_at, level, logger, message, fields, caller, seq, expire_at`
+
+// sqliteLines is how many lines one statement of SQLite takes.
+const sqliteLines = 64
+
+// WriteLines implements [trail.LineWriter], outside of any transaction of the
+// caller: by COPY on PostgreSQL through pgx, by inserts of many rows
+// elsewhere. A line without an ExpireAt gets one by the rules of
+// [WithRetention]. Those who [Store.Follow] a trace are told.
+//
+// A line needs an ID, a TraceID, a CreatedAt and a level; text is valid UTF-8
+// without NUL, Fields are a JSON object. Otherwise the error wraps
+// [trail.ErrLine] and [ErrInvalid], and nothing is written.
+func (s *Store) WriteLines(ctx context.Context, lines []trail.Line) error {
+	if len(lines) == 0 {
+		return nil
+	}
+	for i := range lines {
+		if err := checkLine(&lines[i]); err != nil {
+			return fmt.Errorf("%w: %w line %s: %w", trail.ErrLine, ErrInvalid, lines[i].ID, err)
+		}
+	}
+	lines, err := s.expire(ctx, lines)
+	if err != nil {
+		return explain("finding out when lines expire", err)
+	}
+	if s.db.Name() == postgres {
+		err = s.copyLines(ctx, lines)
+		if errors.Is(err, errNoCopy) || state(err) == uniqueViolation { // another driver, or written before
+			err = s.insertLines(ctx, lines)
+		}
+	} else {
+		err = s.insertLines(ctx, lines)
+	}
+	if unkeepable(err) {
+		err = fmt.Errorf("%w: %w", trail.ErrLine, err)
+	}
+	if err != nil {
+		return explain("writing lines", err)
+	}
+	s.followers.tell(traces(lines)...)
+	return nil
+}
+
+func checkLine(l *Line) error {
+	switch {
+	case l.ID == uuid.Nil:
+		return errors.New("the ID is missing")
+	case l.TraceID == uuid.Nil:
+		return errors.New("the TraceID is missing")
+	case l.CreatedAt.IsZero():
+		return errors.New("the CreatedAt is missing")
+	case l.Level == "":
+		return errors.New("the Level is missing")
+	}
+	for _, f := range [...]struct{ name, text string }{
+		{"Level", l.Level}, {"Logger", l.Logger}, {"Message", l.Message}, {"Caller", l.Caller},
+	} {
+		if err := checkText(f.name, f.text); err != nil {
+			return err
+		}
+	}
+	return checkObject("Fields", l.Fields)
+}
+
+// errNoCopy tells that the driver is not pgx.
+var errNoCopy = errors.New("the driver does not COPY")
+
+// copyLines writes lines by COPY and tells those who follow them, in one
+// transaction.
+func (s *Store) copyLines(ctx context.Context, lines []Line) error {
+	pool, err := s.db.DB()
+	if err != nil {
+		return errNoCopy
+	}
+	conn, err := pool.Conn(ctx)
+	if err != nil {
+		return err
+	}
+	err = conn.Raw(func(driver any) error {
+		c, ok := driver.(*stdlib.Conn)
+		if !ok {
+			return errNoCopy
+		}
+		return pgx.BeginFunc(ctx, c.Conn(), func(tx pgx.Tx) error {
+			if _, err := tx.CopyFrom(ctx, pgx.Identifier{"execution_logs"}, lineNames, &rowsOf{lines: lines}); err != nil {
+				return err
+			}
+			_, err := tx.Exec(ctx, announcing, traces(lines))
+			return err
+		})
+	})
+	return errors.Join(err, conn.Close())
+}
+
+// rowsOf gives lines to COPY.
+type rowsOf struct {
+	lines []Line
+	row   [10]any
+}
+
+var _ pgx.CopyFromSource = (*rowsOf)(nil)
+
+func (r *rowsOf) Next() bool { return len(r.lines) > 0 }
+func (r *rowsOf) Err() error { return nil }
+
+func (r *rowsOf) Values() ([]any, error) {
+	l := &r.lines[0]
+	r.lines = r.lines[1:]
+	var expire any
+	if l.ExpireAt != nil {
+		expire = *l.ExpireAt
+	}
+	r.row = [...]any{
+		[16]byte(l.ID), [16]byte(l.TraceID), l.CreatedAt, l.Level, null(l.Logger), l.Message,
+		null(string(l.Fields)), null(l.Caller), l.Seq, expire,
+	}
+	return r.row[:], nil
+}
+
+// insertPostgres takes any number of lines as one array a column.
+const insertPostgres = `INSERT INTO execution_logs (` + lineColumns + `)
+SELECT id::uuid, trace_id::uuid, created_at::timestamptz, level, nullif(logger, ''), message,
+  nullif(fields, '')::jsonb, nullif(caller, ''), seq::bigint, nullif(expire_at, '')::timestamptz
+FROM unnest($1::text[], $2::text[], $3::text[], $4::text[], $5::text[], $6::text[], $7::text[], $8::text[],
+  $9::text[], $10::text[]) AS line (` + lineColumns + `)
+ON CONFLICT (id) DO NOTHING`
+
+// insertLines writes lines in one transaction, except those that are there.
+func (s *Store) insertLines(ctx context.Context, lines []Line) error {
+	return s.write(ctx).Transaction(func(tx *gorm.DB) error {
+		if tx.Name() == postgres {
+			if err := tx.Exec(insertPostgres, lineArrays(lines)...).Error; err != nil {
+				return err
+			}
+			return tx.Exec(announcing, traces(lines)).Error
+		}
+		for len(lines) > 0 {
+			n := min(len(lines), sqliteLines)
+			if err := tx.Exec(insertSQLite(n), lineArguments(lines[:n])...).Error; err != nil {
+				return err
+			}
+			lines = lines[n:]
+		}
+		return nil
+	})
+}
+
+func insertSQLite(n int) string {
+	const row = `(?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`
+	return `INSERT INTO execution_logs (` + lineColumns + `) VALUES ` + row + strings.Repeat(`, `+row, n-1) +
+		` ON CONFLICT (id) DO NOTHING`
+}
+
+func lineArguments(lines []Line) []any {
+	args := make([]any, 0, len(lines)*len(lineNames))
+	for i := range lines {
+		l := &lines[i]
+		args = append(args, l.ID.String(), l.TraceID.String(), stamp(l.CreatedAt), l.Level, null(l.Logger), l.Message,
+			null(string(l.Fields)), null(l.Caller), l.Seq, null(expiry(l)))
+	}
+	return args
+}
+
+func lineArrays(lines []Line) []any {
+	columns := make([][]string, len(lineNames))
+	for i := range lines {
+		l := &lines[i]
+		for c, cell := range [...]string{
+			l.ID.String(), l.TraceID.String(), stamp(l.CreatedAt), l.Level, l.Logger, l.Message,
+			string(l.Fields), l.Caller, fmt.Sprint(l.Seq), expiry(l),
+		} {
+			columns[c] = append(columns[c], cell)
+		}
+	}
+	args := make([]any, len(columns))
+	for c := range columns {
+		args[c] = columns[c]
+	}
+	return args
+}
+
+func expiry(l *Line) string {
+	if l.ExpireAt == nil {
+		return ""
+	}
+	return stamp(*l.ExpireAt)
+}
+
+// uniqueViolation is the SQLSTATE for a key that is there already.
+const uniqueViolation = "23505"
+
+// state returns the SQLSTATE of a PostgreSQL error, or nothing.
+func state(err error) string {
+	var pg *pgconn.PgError
+	if errors.As(err, &pg) {
+		return pg.Code
+	}
+	return ""
+}
+
+// unkeepable reports whether PostgreSQL refused a value, and will again: data
+// exceptions, constraints of the user's own, limits of the server.
+func unkeepable(err error) bool {
+	switch code := state(err); {
+	case strings.HasPrefix(code, "22"), strings.HasPrefix(code, "23"), strings.HasPrefix(code, "54"):
+		return true
+	default:
+		return false
+	}
+}
+
+// scanLine reads the columns of lineColumns.
+func scanLine(rows *sql.Rows) (Line, error) {
+	var l Line
+	var logger, fields, caller sql.NullString
+	var created, expire instant
+	err := rows.Scan(&l.ID, &l.TraceID, &created, &l.Level, &logger, &l.Message, &fields, &caller, &l.Seq, &expire)
+	if err != nil {
+		return l, err
+	}
+	l.CreatedAt, l.Logger, l.Fields, l.Caller = created.Time, logger.String, raw(fields), caller.String
+	if !expire.IsZero() {
+		l.ExpireAt = &expire.Time
+	}
+	return l, nil
+}

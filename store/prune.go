@@ -1,0 +1,298 @@
+package store
+
+import (
+	"context"
+	"database/sql"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"slices"
+	"time"
+
+	"github.com/google/uuid"
+	"gorm.io/gorm"
+
+	"github.com/infrakitchen/audit/trail"
+)
+
+// PruneOptions are the settings of [Store.Prune]. The zero value deletes what
+// has expired by now.
+type PruneOptions struct {
+	// Before deletes all lines that were logged before it as well, whatever
+	// their own expiry. Default: none.
+	Before time.Time
+	// Batch is how many lines one transaction deletes at most. Default: 5000.
+	Batch int
+	// Actor is who prunes, in the trail. Default: the actor of the trace that
+	// the context carries, else the system under the id "retention".
+	Actor trail.Actor
+	// Now is the time by which lines expire. Default: time.Now().
+	Now time.Time
+}
+
+// Pruned is what [Store.Prune] did.
+type Pruned struct {
+	// TraceID is that of the prune's own entry, zero where nothing was to be
+	// deleted.
+	TraceID uuid.UUID `json:"-"`
+	// Lines is how many lines were deleted one by one.
+	Lines int64 `json:"lines"`
+	// Postponed is how many lines, looked at again, expire later or never, see
+	// [WithRetention].
+	Postponed int64 `json:"postponed,omitempty"`
+	// Partitions are those that were dropped, with all their lines.
+	Partitions []string `json:"partitions,omitempty"`
+}
+
+const (
+	defaultPrune = 5000
+	pruneModel   = "execution_log"
+)
+
+// Prune deletes the execution logs that have expired. Entries are never
+// deleted. On PostgreSQL a monthly partition that is over, and all of whose
+// lines are to go, is dropped as a whole where the connection's role owns it;
+// all else is deleted batch by batch, so that nobody waits long for it. It
+// needs the right to DELETE, see docs/roles.md, and may be called by several
+// processes at once.
+//
+// Each prune that finds something is an action in the trail, of the event
+// delete and the model execution_log: an entry is written ahead of the work, a
+// second one says under before what was deleted, and the outcome how it ended.
+// Where the first cannot be written, nothing is deleted.
+//
+// It returns what it did also where it fails, and where ctx is done, on the
+// way.
+func (s *Store) Prune(ctx context.Context, o PruneOptions) (_ Pruned, err error) {
+	if o.Batch == 0 {
+		o.Batch = defaultPrune
+	}
+	if o.Batch < 0 {
+		return Pruned{}, fmt.Errorf("%w: the Batch is negative", ErrInvalid)
+	}
+	if o.Now.IsZero() {
+		o.Now = time.Now()
+	}
+	p := pruning{Store: s, PruneOptions: o, now: stamp(o.Now)}
+	if !o.Before.IsZero() {
+		p.before = firstID(o.Before).String()
+	}
+	due, err := p.due(ctx)
+	if err != nil || !due {
+		return Pruned{}, explain("looking for lines to prune", err)
+	}
+	var scope trail.Scope
+	if err := scope.Start(ctx, p.action(ctx), trail.Options{Recorder: s}); err != nil {
+		return Pruned{}, fmt.Errorf("store: pruning: %w", err)
+	}
+	trace := scope.Trace()
+	p.did.TraceID = trace.ID()
+	err = explain("pruning lines", p.run(&scope)) //nolint:contextcheck // scope is made from ctx
+	return p.did, errors.Join(err, p.tell(&scope), trace.End(err)) //nolint:contextcheck // the end is kept whatever became of ctx
+}
+
+// pruning is a prune that is going on.
+type pruning struct {
+	*Store
+	PruneOptions
+	now, before string
+	did         Pruned
+}
+
+func (p *pruning) action(ctx context.Context) trail.Action {
+	a := trail.Action{
+		Actor: p.Actor, Event: trail.Delete, Model: pruneModel, Moment: trail.Ahead,
+		Reason: "lines that expired by " + p.now,
+	}
+	if !p.Before.IsZero() {
+		a.Reason += ", and all from before " + stamp(p.Before)
+	}
+	if a.Actor == (trail.Actor{}) {
+		a.Actor = trail.Actor{ID: "retention", Name: "retention", Kind: trail.KindSystem}
+		if outer, ok := trail.FromContext(ctx); ok {
+			a.Actor = outer.Action().Actor
+		}
+	}
+	return a
+}
+
+// tell writes the entry that says what was deleted.
+func (p *pruning) tell(scope *trail.Scope) error {
+	if p.did.Lines == 0 && len(p.did.Partitions) == 0 {
+		return nil
+	}
+	e := scope.Trace().Own()
+	e.ID, e.Operation, e.Context = trail.NewID(time.Now()), trail.OpDelete, nil
+	e.CreatedAt = trail.Time(e.ID)
+	var err error
+	if e.Before, err = json.Marshal(p.did); err != nil {
+		return err
+	}
+	return p.Record(context.WithoutCancel(scope), e)
+}
+
+// goes is the condition on lines that are to go; it takes now and before.
+func (p *pruning) goes() (string, []any) {
+	if p.before == "" {
+		return `expire_at <= ?`, []any{p.now}
+	}
+	return `(expire_at <= ? OR id < ?)`, []any{p.now, p.before}
+}
+
+// due reports whether there is anything to delete.
+func (p *pruning) due(ctx context.Context) (bool, error) {
+	found, err := p.some(ctx, 1)
+	return len(found) > 0, err
+}
+
+// some returns lines that are to go: those that expired first, or else those
+// that were logged first.
+func (p *pruning) some(ctx context.Context, n int) ([]Line, error) {
+	found, err := list(p.write(ctx), scanLine, `SELECT `+lineColumns+` FROM execution_logs
+WHERE expire_at <= ? ORDER BY expire_at LIMIT ?`, p.now, n)
+	if err != nil || len(found) > 0 || p.before == "" {
+		return found, err
+	}
+	return list(p.write(ctx), scanLine, `SELECT `+lineColumns+` FROM execution_logs
+WHERE id < ? ORDER BY id LIMIT ?`, p.before, n)
+}
+
+func (p *pruning) run(ctx context.Context) error {
+	if err := p.partitions(ctx); err != nil {
+		return err
+	}
+	for {
+		lines, err := p.some(ctx, p.Batch)
+		if err != nil || len(lines) == 0 {
+			return err
+		}
+		if err := p.batch(ctx, lines); err != nil {
+			return err
+		}
+	}
+}
+
+// batch deletes lines, but for those that expire later by what is known now.
+func (p *pruning) batch(ctx context.Context, lines []Line) error {
+	postponed, err := p.postponed(ctx, lines)
+	if err != nil {
+		return err
+	}
+	return p.write(ctx).Transaction(func(tx *gorm.DB) error {
+		var ids []string
+		for _, l := range lines {
+			at, later := postponed[l.ID]
+			if !later {
+				ids = append(ids, l.ID.String())
+				continue
+			}
+			if err := tx.Exec(`UPDATE execution_logs SET expire_at = ? WHERE id = ?`, at, l.ID.String()).Error; err != nil {
+				return err
+			}
+		}
+		var deleted int64
+		for chunk := range slices.Chunk(ids, 1000) {
+			done := tx.Exec(`DELETE FROM execution_logs WHERE id IN ?`, chunk)
+			if done.Error != nil {
+				return done.Error
+			}
+			deleted += done.RowsAffected
+		}
+		p.did.Lines += deleted
+		p.did.Postponed += int64(len(postponed))
+		return nil
+	})
+}
+
+// postponed returns when those of the lines expire that were given a time
+// before the event of their action was known, and stay longer by it.
+func (p *pruning) postponed(ctx context.Context, lines []Line) (map[uuid.UUID]any, error) {
+	var unsure []Line
+	for _, l := range lines {
+		if l.ExpireAt == nil || p.before != "" && l.ID.String() < p.before {
+			continue
+		}
+		if slices.ContainsFunc(p.retention.rules, func(k Keep) bool {
+			return k.late() && l.ExpireAt.Equal(l.CreatedAt.Add(k.For))
+		}) {
+			unsure = append(unsure, l)
+		}
+	}
+	if len(unsure) == 0 {
+		return nil, nil //nolint:nilnil // none
+	}
+	events, err := p.eventsOf(ctx, unsure)
+	if err != nil {
+		return nil, err
+	}
+	later := map[uuid.UUID]any{}
+	for i := range unsure {
+		l := &unsure[i]
+		switch at := p.retention.of(l, events[l.TraceID], true); {
+		case at == nil:
+			later[l.ID] = nil
+		case at.After(p.Now):
+			later[l.ID] = stamp(*at)
+		}
+	}
+	return later, nil
+}
+
+// partitions drops the partitions of months that are over, all of whose lines
+// are to go.
+func (p *pruning) partitions(ctx context.Context) error {
+	if p.db.Name() != postgres || slices.ContainsFunc(p.retention.rules, Keep.late) {
+		return nil // or lines would go whose expiry is not sure
+	}
+	names, err := list(p.write(ctx), func(rows *sql.Rows) (name string, err error) { return name, rows.Scan(&name) }, `
+SELECT c.relname FROM pg_inherits i JOIN pg_class c ON c.oid = i.inhrelid
+WHERE i.inhparent = 'execution_logs'::regclass AND pg_has_role(c.relowner, 'USAGE')
+  AND c.relname ~ '^execution_logs_y[0-9]{4}m[0-9]{2}$'
+  AND c.relname < to_char(?::timestamptz AT TIME ZONE 'UTC', '"execution_logs_y"YYYY"m"MM')
+ORDER BY c.relname`, p.now)
+	if err != nil {
+		return err
+	}
+	for _, name := range names {
+		if err := p.partition(ctx, name); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// partition drops a partition if all of its lines are to go and nobody reads it
+// for long. What it does not drop is deleted in batches.
+func (p *pruning) partition(ctx context.Context, name string) error {
+	goes, args := p.goes()
+	table := p.db.Statement.Quote(name)
+	stays := `SELECT EXISTS (SELECT FROM ` + table + ` WHERE (` + goes + `) IS NOT TRUE)`
+	dropped := false
+	err := p.write(ctx).Transaction(func(tx *gorm.DB) error {
+		var some bool
+		if err := tx.Raw(stays, args...).Scan(&some).Error; err != nil || some {
+			return err
+		}
+		for _, statement := range []string{
+			`SET LOCAL lock_timeout = '2s'`,
+			`LOCK TABLE ` + table + ` IN ACCESS EXCLUSIVE MODE`,
+		} {
+			if err := tx.Exec(statement).Error; err != nil {
+				return err
+			}
+		}
+		if err := tx.Raw(stays, args...).Scan(&some).Error; err != nil || some {
+			return err
+		}
+		dropped = true
+		return tx.Exec(`DROP TABLE ` + table).Error
+	})
+	if err == nil && dropped {
+		p.did.Partitions = append(p.did.Partitions, name)
+	}
+	const lockNotAvailable = "55P03"
+	if state(err) == lockNotAvailable {
+		return nil
+	}
+	return err
+}

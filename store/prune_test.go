@@ -1,0 +1,191 @@
+package store_test
+
+import (
+	"context"
+	"errors"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+	"github.com/google/uuid"
+	"gorm.io/gorm"
+
+	"github.com/infrakitchen/audit/internal/testdb"
+	"github.com/infrakitchen/audit/store"
+	"github.com/infrakitchen/audit/trail"
+)
+
+func messages(t *testing.T, db *gorm.DB) []string {
+	t.Helper()
+	var list []string
+	if err := db.Raw("SELECT message FROM execution_logs ORDER BY seq, id").Scan(&list).Error; err != nil {
+		t.Fatal(err)
+	}
+	return list
+}
+
+func TestPrune(t *testing.T) {
+	each(t, func(t *testing.T, db *gorm.DB, s *store.Store) {
+		lines := numbered(trail.NewID(noon), 60)
+		past, future := noon.Add(-time.Hour), noon.Add(time.Hour)
+		for i := range lines {
+			switch i % 3 {
+			case 0:
+				lines[i].ExpireAt = &past
+			case 1:
+				lines[i].ExpireAt = &future
+			}
+		}
+		write(t, s, lines...)
+		o := store.PruneOptions{Now: noon, Batch: 7}
+		done, err := s.Prune(t.Context(), o)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if done.Lines != 20 || done.Partitions != nil || count(t, db, "execution_logs") != 40 || slices.Contains(messages(t, db), "1") {
+			t.Errorf("%+v, and %d lines are left", done, count(t, db, "execution_logs"))
+		}
+
+		trace, err := s.Trace(t.Context(), done.TraceID)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if len(trace.Entries) != 2 || trace.Action == nil || trace.Action.Result != trail.Success || trace.Action.Actor.ID != "retention" ||
+			trace.Action.Event != trail.Delete || trace.Action.Model != "execution_log" || !strings.Contains(string(trace.Action.Context), "expired by") {
+			t.Fatalf("the trail says %+v", trace)
+		}
+		if diff := cmp.Diff(map[string]any{"lines": "20"}, texts(tokens(t, trace.Entries[1].Before))); diff != "" {
+			t.Errorf("what was deleted (-want +got):\n%s", diff)
+		}
+
+		// Nothing is left to do, and nothing is told of that.
+		entries := count(t, db, "audit_logs")
+		if done, err := s.Prune(t.Context(), o); err != nil || !cmp.Equal(done, store.Pruned{}) || count(t, db, "audit_logs") != entries {
+			t.Errorf("again: %+v, %v", done, err)
+		}
+
+		ctx, act, err := trail.Start(trailTo(t, s), trail.Action{Event: "cleanup", Actor: trail.Actor{ID: "ann"}})
+		if err != nil {
+			t.Fatal(err)
+		}
+		done, err = s.Prune(ctx, store.PruneOptions{Now: noon, Before: lines[30].CreatedAt})
+		if err != nil || act.End(nil) != nil {
+			t.Fatal(err)
+		}
+		if own, err := s.Entry(t.Context(), done.TraceID); err != nil || own.Actor.ID != "ann" {
+			t.Errorf("pruned by %v, %v", own.Actor, err)
+		}
+		if left := messages(t, db); len(left) != 20 || left[0] != "32" {
+			t.Errorf("%q are left", left)
+		}
+	})
+}
+
+func texts(m map[string]any) map[string]any {
+	for k, v := range m {
+		if s, ok := v.(interface{ String() string }); ok {
+			m[k] = s.String()
+		}
+	}
+	return m
+}
+
+// trailTo makes s the recorder of what begins in the test.
+func trailTo(t *testing.T, s *store.Store) context.Context {
+	t.Helper()
+	trail.SetDefault(s)
+	t.Cleanup(func() { trail.SetDefault(nil) })
+	return t.Context()
+}
+
+// A line that was ahead of its action's entry is looked at again.
+func TestPruneLooksAgain(t *testing.T) {
+	each(t, func(t *testing.T, db *gorm.DB, _ *store.Store) {
+		s, err := store.New(db, store.WithRetention(store.Keep{Event: "login", For: time.Hour}, store.Keep{Event: trail.Update, For: 48 * time.Hour}))
+		if err != nil {
+			t.Fatal(err)
+		}
+		login, update, other, own := entry(noon), entry(noon), entry(noon), noon.Add(time.Hour/2)
+		login.Event, other.Event = "login", trail.Create
+		var lines []store.Line
+		for i, trace := range []uuid.UUID{login.ID, update.ID, other.ID, other.ID} {
+			l := line(trace, int64(i))
+			l.Message = []string{"login", "update", "other", "own"}[i]
+			lines = append(lines, l)
+		}
+		lines[3].ExpireAt = &own
+		write(t, s, lines...)
+		record(t, s, login, update, other)
+		done, err := s.Prune(t.Context(), store.PruneOptions{Now: noon.Add(2 * time.Hour)})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if diff := cmp.Diff([]string{"update", "other"}, messages(t, db)); diff != "" || done.Lines != 2 || done.Postponed != 2 {
+			t.Errorf("%+v, left (-want +got):\n%s", done, diff)
+		}
+		got := must(s.Lines(t.Context(), update.ID, 1))[0].ExpireAt
+		if want := noon.Add(48 * time.Hour); got == nil || !got.Equal(want) {
+			t.Errorf("postponed to %v, want %v", got, want)
+		}
+		if got := must(s.Lines(t.Context(), other.ID, 1))[0].ExpireAt; got != nil {
+			t.Errorf("a line that never expires does so at %v", got)
+		}
+	})
+}
+
+// A month all of whose lines are to go is dropped as a whole.
+func TestPrunePartitions(t *testing.T) {
+	db := testdb.OpenPostgres(t)
+	s := migrated(t, db)
+	first, second := month(t, db, 1), month(t, db, 2)
+	var lines []store.Line
+	for i, at := range []time.Time{first, first.Add(time.Hour), second, second.Add(time.Hour)} {
+		l := line(trail.NewID(at), int64(i))
+		l.ID, l.CreatedAt = trail.NewID(at), at
+		expire := at.Add(48 * time.Hour)
+		if i != 3 {
+			l.ExpireAt = &expire
+		}
+		lines = append(lines, l)
+	}
+	write(t, s, lines...)
+	done, err := s.Prune(t.Context(), store.PruneOptions{Now: month(t, db, 3)})
+	if err != nil {
+		t.Fatal(err)
+	}
+	// This month's partition is empty, and goes as well.
+	want := []string{named("execution_logs", month(t, db, 0)), named("execution_logs", first)}
+	if diff := cmp.Diff(want, done.Partitions); diff != "" || done.Lines != 1 {
+		t.Errorf("%+v: partitions (-want +got):\n%s", done, diff)
+	}
+	if left := partitions(t, db, "execution_logs"); slices.Contains(left, want[1]) || !slices.Contains(left, named("execution_logs", second)) {
+		t.Errorf("left are %q", left)
+	}
+	if n := count(t, db, "execution_logs"); n != 1 {
+		t.Errorf("%d lines are left, one expected", n)
+	}
+}
+
+// Where it cannot be recorded, nothing is deleted.
+func TestPruneIsRecordedFirst(t *testing.T) {
+	each(t, func(t *testing.T, db *gorm.DB, s *store.Store) {
+		past := noon.Add(-1)
+		l := line(trail.NewID(noon), 1)
+		l.ExpireAt = &past
+		write(t, s, l)
+		if err := db.Exec("ALTER TABLE audit_logs RENAME TO away").Error; err != nil {
+			t.Fatal(err)
+		}
+		if _, err := s.Prune(t.Context(), store.PruneOptions{Now: noon}); !errors.Is(err, store.ErrNotMigrated) {
+			t.Errorf("got %v", err)
+		}
+		if n := count(t, db, "execution_logs"); n != 1 {
+			t.Errorf("%d lines are left", n)
+		}
+		if _, err := s.Prune(t.Context(), store.PruneOptions{Batch: -1}); !errors.Is(err, store.ErrInvalid) {
+			t.Errorf("a negative batch: %v", err)
+		}
+	})
+}

@@ -1,0 +1,166 @@
+package store
+
+import (
+	"context"
+	"database/sql"
+	"fmt"
+	"slices"
+	"sync"
+	"time"
+
+	"github.com/google/uuid"
+
+	"github.com/infrakitchen/audit/trail"
+)
+
+// Keep is a rule that says how long lines are kept. It holds for the lines
+// that match all of it.
+type Keep struct {
+	Event trail.Event // of the line's action; empty: any
+	Level string      // of the line, in lower case; empty: any
+	// For is how long, from when the line was logged; zero: they never expire.
+	For time.Duration
+}
+
+// DefaultRetention returns the rules of a store that is given none: the lines
+// of dry runs expire after five days, others never.
+func DefaultRetention() []Keep {
+	return []Keep{{Event: trail.Dryrun, For: 5 * 24 * time.Hour}}
+}
+
+// WithRetention sets the rules by which lines expire, in place of
+// [DefaultRetention]; without a rule none do. Of the rules that match a line
+// the first counts. A line that says itself when it expires is not touched.
+//
+// A line's expiry is written with it, and rules that change later do not change
+// it. The event of an action that is written with its change or at its end is
+// not known to the lines ahead of that. Such a line gets the shortest of the
+// times that it may turn out to have, and [Store.Prune], which knows more by
+// then, gives it its own if that is longer. (Events that are written ahead, as
+// dryrun is, are known from the start and not looked for twice.)
+func WithRetention(rules ...Keep) Option {
+	rules = slices.Clone(rules)
+	return optionFunc(func(s *Store) error {
+		for i, r := range rules {
+			if r.For < 0 {
+				return fmt.Errorf("store: WithRetention: rule %d: For is negative", i)
+			}
+		}
+		s.retention.rules = rules
+		return nil
+	})
+}
+
+// retention is the rules, and what is known of the events that they ask for.
+type retention struct {
+	rules []Keep
+
+	mu     sync.Mutex
+	events map[uuid.UUID]trail.Event // by trace
+}
+
+// maxKnown bounds the events that a store remembers.
+const maxKnown = 10_000
+
+func (r *retention) byEvent() bool {
+	return slices.ContainsFunc(r.rules, func(k Keep) bool { return k.Event != "" })
+}
+
+// late reports whether the rule asks for an event that lines can be ahead of.
+func (k Keep) late() bool { return k.Event != "" && k.Event.Moment() != trail.Ahead }
+
+// of returns when a line expires, nil for never. An empty event is not known:
+// yet, or finally.
+func (r *retention) of(l *Line, event trail.Event, final bool) *time.Time {
+	var earliest *time.Time
+	until := func(k Keep) {
+		if k.For == 0 {
+			return
+		}
+		if at := l.CreatedAt.Add(k.For).UTC(); earliest == nil || at.Before(*earliest) {
+			earliest = &at
+		}
+	}
+	for _, k := range r.rules {
+		switch {
+		case k.Level != "" && k.Level != l.Level:
+		case k.Event == "" || k.Event == event:
+			until(k)
+			return earliest
+		case event == "" && !final && k.late():
+			until(k)
+		}
+	}
+	return earliest
+}
+
+// expire returns lines with the expiry that the rules give them.
+func (s *Store) expire(ctx context.Context, lines []Line) ([]Line, error) {
+	r := &s.retention
+	if len(r.rules) == 0 {
+		return lines, nil
+	}
+	events := map[uuid.UUID]trail.Event{}
+	if r.byEvent() {
+		var err error
+		if events, err = s.eventsOf(ctx, lines); err != nil {
+			return nil, err
+		}
+	}
+	own := lines // the caller's own, until there is something to change
+	for i := range lines {
+		if lines[i].ExpireAt != nil {
+			continue
+		}
+		at := r.of(&lines[i], events[lines[i].TraceID], false)
+		if at == nil {
+			continue
+		}
+		if &own[0] == &lines[0] {
+			own = slices.Clone(lines)
+		}
+		own[i].ExpireAt = at
+	}
+	return own, nil
+}
+
+// eventsOf returns the events of the actions of lines, as far as their entries
+// are written.
+func (s *Store) eventsOf(ctx context.Context, lines []Line) (map[uuid.UUID]trail.Event, error) {
+	found := map[uuid.UUID]trail.Event{}
+	var unknown []string
+	s.retention.mu.Lock()
+	for i := range lines {
+		id := lines[i].TraceID
+		if _, ok := found[id]; ok {
+			continue
+		}
+		event, ok := s.retention.events[id]
+		if found[id] = event; !ok {
+			unknown = append(unknown, id.String())
+		}
+	}
+	s.retention.mu.Unlock()
+
+	type own struct {
+		id    uuid.UUID
+		event trail.Event
+	}
+	for batch := range slices.Chunk(unknown, 500) {
+		owns, err := list(s.write(ctx), func(rows *sql.Rows) (o own, err error) {
+			return o, rows.Scan(&o.id, &o.event)
+		}, `SELECT id, event FROM audit_logs WHERE id IN ?`, batch)
+		if err != nil {
+			return nil, err
+		}
+		s.retention.mu.Lock()
+		if s.retention.events == nil || len(s.retention.events)+len(owns) > maxKnown {
+			s.retention.events = map[uuid.UUID]trail.Event{}
+		}
+		for _, o := range owns {
+			found[o.id], s.retention.events[o.id] = o.event, o.event
+		}
+		s.retention.mu.Unlock()
+	}
+	return found, nil
+}

@@ -1,0 +1,103 @@
+package zapfield
+
+import (
+	"fmt"
+	"strings"
+	"unicode/utf8"
+
+	"github.com/infrakitchen/audit/trail"
+)
+
+const hexDigits = "0123456789abcdef"
+
+// quote writes a string. PostgreSQL's JSON has no NUL, and no JSON has what is
+// not UTF-8: both become U+FFFD.
+func (e *encoder) quote(s string) {
+	e.buf = append(e.buf, '"')
+	from := 0
+	for i := 0; i < len(s); {
+		c := s[i]
+		if c >= utf8.RuneSelf {
+			r, size := utf8.DecodeRuneInString(s[i:])
+			if r == utf8.RuneError && size == 1 {
+				e.buf = append(append(e.buf, s[from:i]...), "\uFFFD"...)
+				from = i + size
+			}
+			i += size
+			continue
+		}
+		if c >= 0x20 && c != '"' && c != '\\' {
+			i++
+			continue
+		}
+		e.buf = append(e.buf, s[from:i]...)
+		switch c {
+		case '"', '\\':
+			e.buf = append(e.buf, '\\', c)
+		case '\n':
+			e.buf = append(e.buf, '\\', 'n')
+		case '\r':
+			e.buf = append(e.buf, '\\', 'r')
+		case '\t':
+			e.buf = append(e.buf, '\\', 't')
+		case 0:
+			e.buf = append(e.buf, "\uFFFD"...)
+		default:
+			e.buf = append(e.buf, '\\', 'u', '0', '0', hexDigits[c>>4], hexDigits[c&0xf])
+		}
+		i++
+		from = i
+	}
+	e.buf = append(append(e.buf, s[from:]...), '"')
+}
+
+// text writes a string value, without the secrets that show in it.
+func (e *encoder) text(s string) { e.quote(kept(s)) }
+
+// kept returns text as it is kept: without secrets, and cut where it is too
+// long, which shows.
+func kept(s string) string {
+	if len(s) > maxMessage {
+		cut := maxMessage
+		for !utf8.RuneStart(s[cut]) && cut > maxMessage-utf8.UTFMax {
+			cut--
+		}
+		s = masked(s[:cut]) + fmt.Sprintf(" … (cut: %d of %d bytes)", cut, len(s))
+		return s
+	}
+	return masked(s)
+}
+
+// masked is trail.MaskText, which looks for credentials after a colon, an
+// equals sign or a scheme, and is spared what has none of them.
+func masked(s string) string {
+	if strings.ContainsAny(s, ":=") || scheme(s) {
+		return trail.MaskText(s)
+	}
+	return s
+}
+
+// scheme reports whether the text has the name of an authentication scheme, in
+// whatever case.
+func scheme(s string) bool {
+	for i := 0; i+5 <= len(s); i++ {
+		switch s[i] | 0x20 {
+		case 'b':
+			if strings.EqualFold(s[i:i+5], "basic") || i+6 <= len(s) && strings.EqualFold(s[i:i+6], "bearer") {
+				return true
+			}
+		}
+	}
+	return false
+}
+
+// plain returns text as PostgreSQL can keep it: valid UTF-8 without NUL.
+func plain(s string) string {
+	if !utf8.ValidString(s) {
+		s = strings.ToValidUTF8(s, "\uFFFD")
+	}
+	if strings.IndexByte(s, 0) >= 0 {
+		s = strings.ReplaceAll(s, "\x00", "\uFFFD")
+	}
+	return s
+}

@@ -1,0 +1,192 @@
+package zapfield
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"go.uber.org/zap/zapcore"
+
+	"github.com/infrakitchen/audit/trail"
+)
+
+// Sink keeps stamped lines, in batches, with a [trail.LineWriter] such as
+// *store.Store. Its core is one more place that a logger writes to:
+//
+//	sink, err := zapfield.NewSink(st)
+//	...
+//	defer sink.Close(ctx)
+//	logger := zapfield.Wrap(zap.New(zapcore.NewTee(console, sink.Core(zap.InfoLevel))))
+//
+// A line that bears a trace_id is kept with its level, logger, message, fields,
+// caller and its place among the lines of the trace; others pass by. Fields are
+// typed, and a field that cannot be encoded costs itself, not the line. Secrets
+// are masked: fields by their names, at any depth, and texts as trail.MaskText
+// does.
+//
+// Lines wait in memory, within bounds, until there are enough of them or 200 ms
+// have passed; one worker writes them, in their order. A database that is away
+// is tried again until it is back. Where the memory is full meanwhile a line
+// waits for room, or is dropped and counted, see [WithFull]; with [WithSpill]
+// lines go into a file and from there into the database later, in order, also
+// after a restart. What a process that is killed loses is what it logged in the
+// last interval; one that calls Close loses nothing.
+//
+// The worker is started by the first line, or by Start, and ended by Close. The
+// LineWriter must not log stamped lines into the sink it writes for: those
+// would beget others.
+//
+// A Sink is safe for concurrent use.
+type Sink struct {
+	writer trail.LineWriter
+	set    settings
+	queue  *queue
+	spill  *spill // or nil
+	names  names
+
+	started sync.Once
+	done    chan struct{} // closed when the worker has ended
+	giveUp  context.CancelFunc
+	ctx     context.Context //nolint:containedctx // the worker's
+	closing sync.Once
+
+	written, refused, lost, retried, spilled, restored atomic.Uint64
+	failure                                            atomic.Pointer[string]
+	spillSize                                          atomic.Int64
+}
+
+// NewSink returns a sink over w, which it does not close. It starts nothing,
+// but takes hold of the spill file if there is one. An impossible option is
+// refused by its name.
+func NewSink(w trail.LineWriter, opts ...SinkOption) (*Sink, error) {
+	if w == nil {
+		return nil, errors.New("zapfield: NewSink: the LineWriter is nil")
+	}
+	s := &Sink{writer: w, set: defaults(), done: make(chan struct{})}
+	for _, o := range opts {
+		if err := o.apply(&s.set); err != nil {
+			return nil, fmt.Errorf("zapfield: NewSink: %w", err)
+		}
+	}
+	s.names.own = s.set.secrets
+	s.queue = newQueue(s.set)
+	s.ctx, s.giveUp = context.WithCancel(context.Background())
+	if s.set.spillPath != "" {
+		var err error
+		if s.spill, err = openSpill(s.set.spillPath, s.set.spillBytes); err != nil {
+			s.giveUp()
+			return nil, fmt.Errorf("zapfield: NewSink: WithSpill: %w", err)
+		}
+		s.spillSize.Store(s.spill.size())
+	}
+	return s, nil
+}
+
+// Core returns a core that gives the lines of the levels that enab enables to
+// the sink. Any number of cores may share a sink.
+func (s *Sink) Core(enab zapcore.LevelEnabler) zapcore.Core {
+	return &sinkCore{LevelEnabler: enab, sink: s, fields: encoder{buf: []byte{'{'}, secret: s.names.secret}}
+}
+
+// Start starts the worker where the first line has not, so that what an earlier
+// process left in the spill file need not wait for that.
+func (s *Sink) Start() {
+	s.started.Do(func() { go s.work() })
+}
+
+// Sync writes what was logged so far and returns when it is kept, in the
+// database or in the spill file. It waits at most five seconds; the error says
+// why that was not enough.
+func (s *Sink) Sync() error {
+	if !s.queue.flush(syncTimeout) {
+		return fmt.Errorf("zapfield: not all lines are kept within %v%s", syncTimeout, s.because())
+	}
+	return nil
+}
+
+// syncTimeout bounds what a call of Sync waits.
+const syncTimeout = 5 * time.Second
+
+// because returns the last error as the end of a sentence, if there is one.
+func (s *Sink) because() string {
+	if text := s.failure.Load(); text != nil {
+		return ": " + *text
+	}
+	return ""
+}
+
+// Close writes what was logged and ends the worker. When ctx is done first, the
+// rest goes into the spill file, or is lost where there is none; the error says
+// how many lines. What is logged from now on is dropped, and counted. A second
+// call waits for the end of the first and returns nil.
+func (s *Sink) Close(ctx context.Context) (err error) {
+	first := false
+	s.closing.Do(func() { first = true })
+	if first {
+		before := s.lost.Load()
+		s.queue.close()
+		s.started.Do(func() { close(s.done) }) // nothing was ever logged
+		select {
+		case <-s.done:
+		case <-ctx.Done():
+			s.giveUp()
+			<-s.done
+		}
+		s.giveUp()
+		if n := s.lost.Load() - before; n > 0 {
+			err = fmt.Errorf("zapfield: closing the sink: %d lines are lost%s", n, s.because())
+		}
+		if s.spill != nil {
+			err = errors.Join(err, s.spill.close())
+		}
+	}
+	<-s.done
+	return err
+}
+
+// SinkStats are the counts of a [Sink] since it was made, in lines where they
+// do not say otherwise, and what it holds.
+type SinkStats struct {
+	Logged   uint64 `json:"logged"`   // stamped lines that were accepted
+	Written  uint64 `json:"written"`  // to the LineWriter
+	Dropped  uint64 `json:"dropped"`  // because there was no room, or the sink was closed
+	Refused  uint64 `json:"refused"`  // by the LineWriter, see trail.ErrLine
+	Lost     uint64 `json:"lost"`     // accepted, and not kept when the sink was closed
+	Retried  uint64 `json:"retried"`  // attempts to write that failed
+	Spilled  uint64 `json:"spilled"`  // into the spill file
+	Restored uint64 `json:"restored"` // from the spill file, into the LineWriter
+
+	Queued      int   `json:"queued"`       // in memory
+	QueuedBytes int   `json:"queued_bytes"` // about
+	SpillBytes  int64 `json:"spill_bytes"`  // in the spill file
+	// Lag is how long the oldest line in memory has waited.
+	Lag time.Duration `json:"lag_ns"`
+	// Failure is the error of the last attempt to write, if it failed.
+	Failure string `json:"failure,omitempty"`
+}
+
+// Stats returns the counts as they are.
+func (s *Sink) Stats() SinkStats {
+	st := s.queue.stats()
+	st.Written, st.Refused, st.Lost = s.written.Load(), s.refused.Load(), s.lost.Load()
+	st.Retried, st.Spilled, st.Restored = s.retried.Load(), s.spilled.Load(), s.restored.Load()
+	st.SpillBytes = s.spillSize.Load()
+	if text := s.failure.Load(); text != nil {
+		st.Failure = *text
+	}
+	return st
+}
+
+// String returns [Sink.Stats] as JSON, which makes a Sink a variable for
+// package expvar: expvar.Publish("audit_lines", sink).
+func (s *Sink) String() string {
+	b, err := json.Marshal(s.Stats())
+	if err != nil { // numbers and a text: cannot be
+		return "{}"
+	}
+	return string(b)
+}

@@ -1,0 +1,181 @@
+package zapfield
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"math/rand/v2"
+	"time"
+
+	"github.com/infrakitchen/audit/trail"
+)
+
+const (
+	firstPause   = 50 * time.Millisecond // behind the first attempt that failed
+	longestPause = 5 * time.Second
+	writeTimeout = 30 * time.Second // of one attempt
+)
+
+// work writes lines until the sink is closed and none are left.
+func (s *Sink) work() {
+	defer close(s.done)
+	w := &worker{Sink: s}
+	timer := time.NewTimer(0)
+	defer timer.Stop()
+	for {
+		c, wait, last := s.queue.take()
+		switch {
+		case len(c.lines) > 0:
+			w.deliver(c.lines)
+			s.queue.settle()
+			continue
+		case last && (!w.spilling() || w.pauses > 0 || s.ctx.Err() != nil):
+			return // what is in the spill file is kept
+		case w.spilling() && !time.Now().Before(w.again):
+			w.restore()
+			continue
+		case w.spilling() && (wait < 0 || time.Until(w.again) < wait):
+			wait = time.Until(w.again)
+		}
+		if wait < 0 {
+			wait = time.Hour // nobody rings: nothing is to be done
+		}
+		timer.Reset(wait)
+		select {
+		case <-s.queue.wake:
+		case <-timer.C:
+		}
+	}
+}
+
+// worker is what the worker knows.
+type worker struct {
+	*Sink
+	pauses int       // since the last success
+	again  time.Time // when to try again
+}
+
+// spilling reports whether lines are in the spill file, which others must not
+// overtake.
+func (w *worker) spilling() bool { return w.spill != nil && w.spill.size() > 0 }
+
+// deliver returns when lines are kept, in the database or in the spill file, or
+// the sink is closed and they never will be.
+func (w *worker) deliver(lines []trail.Line) {
+	for {
+		if !w.spilling() {
+			err := w.write(lines)
+			if err == nil {
+				return
+			}
+			w.failed(err)
+		}
+		if w.spill != nil {
+			err := w.spill.append(lines)
+			w.spillSize.Store(w.spill.size())
+			if err == nil {
+				w.spilled.Add(uint64(len(lines)))
+				return
+			}
+			w.note(err)
+		}
+		if !w.pause() {
+			w.lost.Add(uint64(len(lines)))
+			w.report(fmt.Errorf("zapfield: the sink was closed, and %d lines are lost%s", len(lines), w.because()))
+			return
+		}
+		if w.spilling() {
+			w.restore()
+		}
+	}
+}
+
+// restore writes the next batch of the spill file.
+func (w *worker) restore() {
+	lines, next, err := w.spill.next()
+	if err == nil {
+		if err = w.write(lines); err != nil {
+			w.failed(err)
+			return
+		}
+		w.restored.Add(uint64(len(lines)))
+		err = w.spill.advance(next)
+	}
+	if err != nil { // the file itself
+		w.failed(err)
+	}
+	w.spillSize.Store(w.spill.size())
+}
+
+// write writes lines once. A line that never can be kept is left out.
+func (w *worker) write(lines []trail.Line) error {
+	err := w.attempt(lines)
+	switch {
+	case err == nil:
+		w.written.Add(uint64(len(lines)))
+		w.pauses = 0
+		w.failure.Store(nil)
+		return nil
+	case !errors.Is(err, trail.ErrLine):
+		return err
+	case len(lines) == 1:
+		w.refused.Add(1)
+		w.report(fmt.Errorf("zapfield: a line of trace %s was refused: %w", lines[0].TraceID, err))
+		return nil
+	}
+	half := len(lines) / 2
+	if err := w.write(lines[:half]); err != nil {
+		return err
+	}
+	return w.write(lines[half:])
+}
+
+// attempt calls the writer, and makes an error of its panic.
+func (w *worker) attempt(lines []trail.Line) (err error) {
+	ctx, cancel := context.WithTimeout(w.ctx, writeTimeout)
+	defer cancel()
+	defer func() {
+		if v := recover(); v != nil {
+			err = fmt.Errorf("panic: %s", described(v))
+		}
+	}()
+	return w.writer.WriteLines(ctx, lines)
+}
+
+// failed notes that an attempt failed and when the next one is due.
+func (w *worker) failed(err error) {
+	w.retried.Add(1)
+	w.note(err)
+	if w.pauses == 0 {
+		w.report(fmt.Errorf("zapfield: lines cannot be written, and wait: %w", err))
+	}
+	pause := min(firstPause<<min(w.pauses, 10), longestPause)
+	pause = pause/2 + rand.N(pause/2+1) //nolint:gosec // so that not all processes try at once
+	w.pauses++
+	w.again = time.Now().Add(pause)
+}
+
+func (w *worker) note(err error) {
+	text := trail.MaskText(err.Error())
+	w.failure.Store(&text)
+}
+
+// pause waits until it is time to try again, and reports whether to.
+func (w *worker) pause() bool {
+	timer := time.NewTimer(time.Until(w.again))
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+		return true
+	case <-w.ctx.Done():
+		return false
+	}
+}
+
+func (s *Sink) report(err error) {
+	if s.set.onError == nil {
+		return
+	}
+	defer func() { _ = recover() }() // it is the user's, and the worker goes on
+	s.set.onError(err)
+}
