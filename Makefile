@@ -5,7 +5,7 @@
 .PHONY: test vet lint fmt tidy-check compiler browser bench soak
 
 GOLANGCI_LINT := golangci-lint@v2.15.0
-TEST_TIMEOUT ?= 10m
+TEST_TIMEOUT ?= 25m
 TEST_FLAGS ?=
 PACKAGES ?= ./...
 
@@ -13,11 +13,16 @@ PACKAGES ?= ./...
 MODULES := . $(patsubst %/go.mod,%,$(wildcard */go.mod))
 each-module = @set -e; for module in $(MODULES); do (cd "$$module" && $(1)); done
 
-# All tests, with the race detector, on SQLite and on a PostgreSQL server that
-# is started for them, or on the one whose URL is in AUDIT_TEST_POSTGRES.
+# All tests, on SQLite and on a PostgreSQL server that is started for them, or on
+# the one whose URL is in AUDIT_TEST_POSTGRES; with the race detector, but for
+# the suites of gormhook, which count sequences and allocations: of those, the
+# ones that are about concurrency.
 test: compiler browser
-	CGO_ENABLED=1 go run ./internal/withpostgres \
-		go test -race -shuffle=on -timeout=$(TEST_TIMEOUT) $(TEST_FLAGS) $(PACKAGES)
+	CGO_ENABLED=1 go run ./internal/withpostgres sh -ec '\
+		go test -race -shuffle=on -timeout=$(TEST_TIMEOUT) $(TEST_FLAGS) $$(go list ./... | grep -v /gormhook$$); \
+		go test -shuffle=on -timeout=$(TEST_TIMEOUT) $(TEST_FLAGS) ./gormhook; \
+		go test -race -timeout=$(TEST_TIMEOUT) $(TEST_FLAGS) -run "TestInterleaved|TestConformance/sqlite" ./gormhook; \
+		go test -timeout=$(TEST_TIMEOUT) $(TEST_FLAGS) -run Alloc ./zapfield ./middleware'
 
 vet:
 	$(call each-module,go vet ./...)

@@ -153,7 +153,7 @@ var endings = []behaviour{
 	{
 		name: "is refused by the database at the commit",
 		run: inTransaction(func(a *attempt, tx *gorm.DB) error {
-			return tx.Model(&Widget{}).Where("id = ?", a.a).Update("box_id", -1).Error
+			return errors.Join(a.rename(tx, a.a, "new"), tx.Create(&Seal{ID: a.a, BoxID: -1}).Error)
 		}),
 	},
 	{name: "changes nothing", run: refuse(http.StatusOK)},

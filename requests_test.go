@@ -264,6 +264,9 @@ func TestTrailIsGone(t *testing.T) {
 // other, and its retry goes well.
 func TestRepeatableRead(t *testing.T) {
 	for _, e := range all[3:] {
+		if e.plugin.BestEffort {
+			continue // it would rather let the change go unrecorded
+		}
 		t.Run(e.name, func(t *testing.T) {
 			w := e.world(t)
 			f := w.things(t)

@@ -33,6 +33,9 @@ type Box struct {
 	Widgets []Widget
 }
 
+// Seal is on a box, which the database looks at when a transaction commits.
+type Seal struct{ ID, BoxID int64 }
+
 // engine is a database in one of the set-ups that write differently.
 type engine struct {
 	name   string
@@ -93,8 +96,8 @@ func furnish(t testing.TB, db *gorm.DB, plugin gormhook.Plugin) *world {
 	}
 	for _, text := range []string{
 		`CREATE TABLE boxes (id integer PRIMARY KEY, label text NOT NULL)`,
-		`CREATE TABLE widgets (id integer PRIMARY KEY, name text NOT NULL,
-			box_id integer REFERENCES boxes (id) DEFERRABLE INITIALLY DEFERRED)`,
+		`CREATE TABLE widgets (id integer PRIMARY KEY, name text NOT NULL, box_id integer)`,
+		`CREATE TABLE seals (id integer PRIMARY KEY, box_id integer REFERENCES boxes (id) DEFERRABLE INITIALLY DEFERRED)`,
 	} {
 		if err := db.Exec(text).Error; err != nil {
 			t.Fatal(err)

@@ -37,7 +37,7 @@ func TestVariantsLeaveTheirEntries(t *testing.T) {
 				t.Fatal(err)
 			}
 			for _, o := range operations() {
-				samples, err := interleave(t.Context(), variants, o, effort{single: 4, several: 4, many: 2, warm: 1, counted: 3})
+				samples, err := interleave(t.Context(), variants, o, effort{single: 4, several: 4, many: 2, warm: 1, counted: 3, patience: time.Minute})
 				if err != nil {
 					t.Fatal(err)
 				}

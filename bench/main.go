@@ -75,6 +75,7 @@ func command(ctx context.Context) (err error) {
 	flag.IntVar(&b.effort.single, "n", 400, "how often an operation on one row is measured")
 	flag.IntVar(&b.effort.many, "bulk", 5, "how often an operation on thousands of rows is measured, 7 at most")
 	flag.IntVar(&b.rounds, "rounds", 20, "how many rounds of many goroutines are measured, 0 for none")
+	flag.DurationVar(&b.effort.patience, "patience", 12*time.Second, "how long an operation is measured, after the first three rounds")
 	flag.DurationVar(&b.delay, "delay", 500*time.Microsecond, "the delay of each write that stands for a network, 0 for none")
 	growth := flag.String("growth", "1", "the entries, in `millions`, that are there already for the growth part")
 	soak := flag.Duration("soak", 0, "measure nothing, but write for so long and watch the memory")
@@ -105,7 +106,12 @@ func command(ctx context.Context) (err error) {
 	if *soak > 0 {
 		return errors.Join(b.soak(ctx, *soak), b.report.print(os.Stdout))
 	}
-	chosen := strings.Split(*parts, ",")
+	// What was measured ahead of an error is not lost.
+	return errors.Join(b.parts(ctx, strings.Split(*parts, ","), millions), b.report.print(os.Stdout))
+}
+
+// parts measures what was chosen.
+func (b *bench) parts(ctx context.Context, chosen []string, millions []int) error {
 	for _, part := range []struct {
 		name string
 		run  func(context.Context) error
@@ -124,7 +130,7 @@ func command(ctx context.Context) (err error) {
 		}
 	}
 	b.progress("done")
-	return b.report.print(os.Stdout)
+	return nil
 }
 
 func numbers(list string) (all []int, err error) {

@@ -135,7 +135,7 @@ func (b *bench) network(ctx context.Context, variants []*variant) error {
 			continue
 		}
 		b.progress("%s, each write delayed by %v", o.name, b.delay)
-		e := effort{single: b.effort.single / 4, several: b.effort.several / 4, warm: 1, counted: 1}
+		e := effort{single: b.effort.single / 4, several: b.effort.several / 4, warm: 1, counted: 1, patience: b.effort.patience}
 		samples, err := interleave(ctx, variants, o, e)
 		if err != nil {
 			return err

@@ -38,6 +38,8 @@ func (s *sample) cpu() time.Duration { return median(s.client) + median(s.server
 type effort struct {
 	single, several, many int // of one row, of several, of thousands
 	warm, counted         int
+	// patience ends the rounds of an operation that takes too long.
+	patience time.Duration
 }
 
 func (e effort) of(o operation) (warm, rounds, counted int) {
@@ -51,12 +53,8 @@ func (e effort) of(o operation) (warm, rounds, counted int) {
 	}
 }
 
-// An operation that takes too long is measured less often: once least rounds
-// are done, none begins after patience.
-const (
-	least    = 3
-	patience = 12 * time.Second
-)
+// least is how many rounds are done even if they take longer than is planned.
+const least = 3
 
 // interleave measures one operation of each variant in turn, again and again,
 // so that whatever else the machine does meets all of them alike. Each round
@@ -85,7 +83,7 @@ func interleave(ctx context.Context, variants []*variant, o operation, e effort)
 		}
 	}
 	begin, n := time.Now(), 0
-	for ; n < rounds && (n < least || time.Since(begin) < patience); n++ {
+	for ; n < rounds && (n < least || time.Since(begin) < e.patience); n++ {
 		for i := range taking {
 			v := taking[(n+i)%len(taking)]
 			if o.many && v.slow {

@@ -26,7 +26,7 @@ func kitchen(s *service) {
 	s.create(requester, "/api/resources", `{"name": "three", "template_id": 1}`) // provisioned
 	s.must(approver, "POST", "/api/resources/3/approve", "", 200)
 	s.must(requester, "POST", "/api/resources/3/execute", "", 202)
-	s.until("/api/resources/3", "state", "provisioned")
+	s.until("/api/resources/3", "provisioned")
 	s.create(requester, "/api/resources", `{"name": "four", "template_id": 1}`) // rejected
 	s.must(admin, "POST", "/api/resources/4/reject", "", 200)
 }

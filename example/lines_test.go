@@ -32,7 +32,7 @@ func TestLinesOfJobs(t *testing.T) {
 		s = start(t, config{db: at, empty: true})
 		dryrun := s.must(requester, "POST", row+"/dryrun", "", 202).trace(t)
 		retry := s.must(requester, "POST", row+"/retry", "", 202).trace(t)
-		s.until(row, "state", "provisioned")
+		s.until(row, "provisioned")
 		db := database(t, at)
 		own(t, db, dryrun, true)
 		own(t, db, retry, true)

@@ -40,7 +40,7 @@ func TestOneOfManyTakesTheStep(t *testing.T) {
 				t.Errorf("%s: %d took the step", step.event, steps)
 			}
 		}
-		s.until(row, "state", string(Provisioned))
+		s.until(row, string(Provisioned))
 
 		var changes []store.Entry
 		for _, e := range entries(t, db) {

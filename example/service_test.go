@@ -148,17 +148,17 @@ func (s *service) create(as account, path, body string) string {
 	return path + "/" + jsonText(s.t, a.row["id"])
 }
 
-// until waits for the row's field to have this value.
-func (s *service) until(path, field, value string) {
+// until waits for the row to be in this state.
+func (s *service) until(path, state string) {
 	s.t.Helper()
 	deadline := time.Now().Add(time.Minute)
 	for {
 		a := s.must(admin, "GET", path, "", http.StatusOK)
-		if a.row[field] == value {
+		if a.row["state"] == state {
 			return
 		}
 		if time.Now().After(deadline) {
-			s.t.Fatalf("%s: %s is not %q: %s", path, field, value, a.body)
+			s.t.Fatalf("%s: the state is not %q: %s", path, state, a.body)
 		}
 		time.Sleep(5 * time.Millisecond)
 	}

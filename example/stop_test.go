@@ -88,7 +88,7 @@ func TestStartAfterCrash(t *testing.T) {
 			t.Errorf("recovered: %q, want %q", recovered, want)
 		}
 		s.must(requester, "POST", row+"/retry", "", 202)
-		s.until(row, "state", "provisioned")
+		s.until(row, "provisioned")
 	})
 }
 

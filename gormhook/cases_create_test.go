@@ -147,18 +147,6 @@ func creates() []*trial {
 			return r.note(r.db.Create(&list), &list)
 		},
 	}, {
-		name: "`Create` with as many parameters as there can be", why: "there is no room for one more", long: true, tables: []string{"tags"},
-		wantIn: func(engine string, _ mode) []string {
-			return []string{"insert tag 1.." + strconv.Itoa(mostTags(engine))}
-		},
-		do: func(r *run) error {
-			list := make([]Tag, mostTags(r.engine))
-			for i := range list {
-				list[i] = Tag{int64(i + 1), "x"}
-			}
-			return r.note(r.db.Create(&list))
-		},
-	}, {
 		name: "`Create` of an empty slice", why: "GORM refuses it, nothing has changed", tables: tables,
 		do: func(r *run) error {
 			_ = r.note(r.db.Create(&[]Product{}))
@@ -296,13 +284,4 @@ func saves() []*trial {
 			return r.note(r.db.Unscoped().Save(&i), &i)
 		},
 	}}
-}
-
-// mostTags is how many rows of two columns one statement can have parameters
-// for.
-func mostTags(engine string) int {
-	if engine == postgresEngine {
-		return 65535 / 2
-	}
-	return 32766 / 2
 }

@@ -75,6 +75,32 @@ func sessions() []*trial {
 			return r.note(r.db.Create(&h))
 		},
 	}, {
+		name: "a hook that changes what is written", why: "`Statement.SetColumn`: the columns of SET are not those of the call",
+		tables: []string{"tuneds"}, given: rows(&Tuned{ID: 1, Name: "a"}), want: []string{"insert tuned 101", "update tuned 1", "update tuned 1"},
+		do: func(r *run) error {
+			v := Tuned{Name: "b"}
+			if err := r.note(r.db.Create(&v), &v); err != nil {
+				return err
+			}
+			u := Tuned{ID: 1, Name: "a"}
+			if err := r.note(r.db.Model(&u).Update("name", "c"), &u); err != nil {
+				return err
+			}
+			return r.note(r.db.Model(&u).Updates(map[string]any{"name": "d"}), &u)
+		},
+	}, {
+		name: "`FindInBatches` with `Save`", why: "a read that writes in its callback, through the same chain",
+		tables: tables, given: products(1, 2, 3), want: []string{"update product 1..2", "update product 3"},
+		do: func(r *run) error {
+			var list []Product
+			return r.note(r.db.Where("id > 0").FindInBatches(&list, 2, func(tx *gorm.DB, _ int) error {
+				for i := range list {
+					list[i].Name = "sofa"
+				}
+				return tx.Save(&list).Error
+			}))
+		},
+	}, {
 		name: "`Session{DryRun}`", why: "nothing is sent, nothing is recorded", tables: tables, given: products(1),
 		do: func(r *run) error {
 			dry := r.db.Session(&gorm.Session{DryRun: true})

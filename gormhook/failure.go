@@ -106,10 +106,11 @@ func (c *capture) bestEffort(r *request) (response, error) {
 }
 
 // answered reports whether an error is the database's own answer, so that
-// nothing was done.
+// nothing was done. To be asked to run the transaction again (class 40) is an
+// answer to the caller.
 func answered(err error) bool {
 	var state interface{ SQLState() string }
-	return errors.As(err, &state)
+	return errors.As(err, &state) && !strings.HasPrefix(state.SQLState(), "40")
 }
 
 // attempt is audited, with panics as errors and the rows read to the end, for

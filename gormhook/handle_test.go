@@ -191,25 +191,36 @@ func TestSchemaChanges(t *testing.T) {
 	}, "tags")
 }
 
-// The simple protocol sends values as text: their types are what the
-// statement says.
-func TestSimpleProtocol(t *testing.T) {
+// The protocols of pgx send values in different forms, some without knowing
+// the statement's types: those that poolers of connections need.
+func TestProtocols(t *testing.T) {
 	for _, r := range routes()[1:] {
 		t.Run(r.name, func(t *testing.T) {
 			d := newFixture(t, r, "tags")
-			d.db = opened(t, postgres.New(postgres.Config{DSN: d.dsn, PreferSimpleProtocol: true}), config(byDefault))
-			if err := d.db.Use(r.plugin); err != nil {
+			for _, protocol := range []string{"simple_protocol", "exec", "cache_describe", "describe_exec"} {
+				db := openPostgres(t, d.dsn+"&default_query_exec_mode="+protocol, config(byDefault))
+				if err := db.Use(r.plugin); err != nil {
+					t.Fatal(err)
+				}
+				d.run(t, `DELETE FROM tags`)
+				d.given(t, tags(8))
+				for name, write := range writesOfTags {
+					if err := write(db).Error; err != nil {
+						t.Errorf("%s, %s: %v", protocol, name, err)
+					}
+				}
+				entries := readEntries(t, d.desk, d.mark)
+				if len(entries) != 12 {
+					t.Errorf("%s: %d entries, want 12", protocol, len(entries))
+				}
+				d.mark = lastSeq(t, d.desk)
+			}
+			db := opened(t, postgres.New(postgres.Config{DSN: d.dsn, PreferSimpleProtocol: true}), config(byDefault))
+			if err := db.Use(r.plugin); err != nil {
 				t.Fatal(err)
 			}
-			d.given(t, tags(8))
-			for name, write := range writesOfTags {
-				if err := write(d.db).Error; err != nil {
-					t.Errorf("%s: %v", name, err)
-				}
-			}
-			if entries := readEntries(t, d.desk, 0); len(entries) != 12 {
-				t.Errorf("%d entries, want 12", len(entries))
-			}
+			must(t, db.Create(&Tag{50, "it's"}), db.Model(&Tag{ID: 50}).Update("name", `\`))
+			d.wants(t, "insert tag 50", "update tag 50")
 		})
 	}
 }
@@ -397,4 +408,40 @@ func TestMigrator(t *testing.T) {
 		}
 		d.wants(t, "insert gadget 1", "update gadget 1")
 	})
+}
+
+// A statement with as many parameters as there can be has no room for one of
+// the plugin's.
+func TestMostParameters(t *testing.T) {
+	onRoutes(t, gormhook.Plugin{}, func(t *testing.T, d *fixture) {
+		most := 32766 / 2
+		if d.engine == postgresEngine {
+			most = 65535 / 2
+		}
+		list := make([]Tag, most)
+		for i := range list {
+			list[i] = Tag{int64(i + 1), "x"}
+		}
+		ids := make([]int64, 2*most) // and one for the name
+		for i := range ids[:most] {
+			ids[i] = int64(i + 1)
+		}
+		for _, step := range []struct {
+			operation string
+			write     func() *gorm.DB
+		}{
+			{"insert", func() *gorm.DB { return d.db.Create(&list) }},
+			{"update", func() *gorm.DB { return d.db.Model(&Tag{}).Where("id IN ?", ids[:len(ids)-1]).Update("name", "y") }},
+			{"delete", func() *gorm.DB { return d.db.Where("id IN ?", ids).Delete(&Tag{}) }},
+		} {
+			done := step.write()
+			must(t, done)
+			if done.RowsAffected != int64(most) {
+				t.Errorf("%s: %d rows affected, want %d", step.operation, done.RowsAffected, most)
+			}
+			if n := d.count(t, "audit_logs", "operation = '"+step.operation+"'"); n != most {
+				t.Errorf("%d entries of %s, want %d", n, step.operation, most)
+			}
+		}
+	}, "tags")
 }

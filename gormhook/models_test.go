@@ -180,6 +180,25 @@ func (h *Hooked) AfterUpdate(tx *gorm.DB) error  { return h.echo(tx, "after upda
 func (h *Hooked) BeforeDelete(tx *gorm.DB) error { return h.echo(tx, "before delete") }
 func (h *Hooked) AfterDelete(tx *gorm.DB) error  { return h.echo(tx, "after delete") }
 
+// Tuned sets a column as it is written.
+type Tuned struct {
+	ID   int64
+	Name string
+	Note string
+}
+
+func (t *Tuned) BeforeCreate(tx *gorm.DB) error {
+	tx.Statement.SetColumn("Note", "made")
+	return nil
+}
+
+func (t *Tuned) BeforeUpdate(tx *gorm.DB) error {
+	if tx.Statement.Changed("Name") {
+		tx.Statement.SetColumn("Note", "was "+t.Name)
+	}
+	return nil
+}
+
 // Login has columns whose names are sensitive.
 type Login struct {
 	ID           int64

@@ -5,6 +5,7 @@ import (
 	"database/sql"
 	"fmt"
 	"maps"
+	"reflect"
 	"slices"
 	"strings"
 	"testing"
@@ -116,6 +117,9 @@ func compareTables(t *testing.T, plain, audited content, tr *trial) {
 		}
 		return
 	}
+	if reflect.DeepEqual(plain, audited) { // cmp takes its time over what is large
+		return
+	}
 	if diff := cmp.Diff(plain, audited); diff != "" {
 		t.Errorf("the tables differ (-without +with the plugin):\n%s", diff)
 	}
@@ -149,6 +153,9 @@ func (w *world) fold(t *testing.T, tr *trial, state content, entries []*record, 
 			sh.apply(t, state[sh.table], e)
 		}
 		w.keep(t, s.there)
+		if reflect.DeepEqual(s.there, state) {
+			continue
+		}
 		if diff := cmp.Diff(s.there, state); diff != "" {
 			t.Errorf("behind call %d, the entries do not rebuild the tables (-there +rebuilt):\n%s", n+1, diff)
 			return
@@ -191,6 +198,7 @@ func (sh *shape) apply(t *testing.T, rows map[string]row, e *record) {
 	t.Helper()
 	before, after := spelled(e.before), spelled(e.after)
 	was, there := rows[e.entity]
+	delete(rows, e.entity)
 	switch e.operation {
 	case "insert":
 		if there {
@@ -199,25 +207,27 @@ func (sh *shape) apply(t *testing.T, rows map[string]row, e *record) {
 		if e.before != nil {
 			t.Errorf("an insert has the before image %v", e.before)
 		}
-		if diff := cmp.Diff(sh.names(), slices.Sorted(maps.Keys(after))); diff != "" {
-			t.Errorf("the after image of an insert is not the whole row (-want +got):\n%s", diff)
+		if got := slices.Sorted(maps.Keys(after)); !slices.Equal(sh.names(), got) {
+			t.Errorf("the after image of an insert is not the whole row: it has %q, want %q", got, sh.names())
 		}
 		rows[e.entity] = after
 	case "delete":
 		if e.after != nil {
 			t.Errorf("a delete has the after image %v", e.after)
 		}
+		if maps.Equal(was, before) {
+			break
+		}
 		if diff := cmp.Diff(was, before); diff != "" {
 			t.Errorf("the before image of a delete is not the row (-row +image):\n%s", diff)
 		}
-		delete(rows, e.entity)
 	case "update":
 		if !there {
 			t.Errorf("an update of %s %s, which is not there", e.model, e.entity)
 			return
 		}
-		if diff := cmp.Diff(slices.Sorted(maps.Keys(before)), slices.Sorted(maps.Keys(after))); diff != "" {
-			t.Errorf("the images of an update have different columns (-before +after):\n%s", diff)
+		if b, a := slices.Sorted(maps.Keys(before)), slices.Sorted(maps.Keys(after)); !slices.Equal(b, a) {
+			t.Errorf("the images of an update have different columns: %q and %q", b, a)
 		}
 		is := maps.Clone(was)
 		for c, v := range before {
@@ -232,7 +242,6 @@ func (sh *shape) apply(t *testing.T, rows map[string]row, e *record) {
 		if len(before) == 0 {
 			t.Errorf("%s %s: an update without a change", e.model, e.entity)
 		}
-		delete(rows, e.entity)
 		rows[sh.entity(is)] = is
 	default:
 		t.Errorf("an entry with the operation %q", e.operation)

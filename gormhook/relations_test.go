@@ -20,6 +20,7 @@ func relations() []*relation {
 		{table: "order", model: "order", of: &Order{}},
 		{table: "odd Table?", model: "odd", of: &Odd{}},
 		{table: "hookeds", model: "hooked", of: &Hooked{}},
+		{table: "tuneds", model: "tuned", of: &Tuned{}},
 		{table: "echos", model: "echo", of: &Echo{}},
 		{
 			table: "logins", model: "login", of: &Login{},

@@ -41,13 +41,12 @@ type replayDatabase struct {
 
 // openReplay makes a database with the trail's tables and those that prepare
 // makes, which is not audited, and has the plugin at work on it.
-func openReplay(tb testing.TB, path replayPath, prepare func(*gorm.DB) error, opts ...gorm.Option) *replayDatabase {
+func openReplay(tb testing.TB, path replayPath, prepare func(*gorm.DB) error) *replayDatabase {
 	tb.Helper()
-	keepDefaultRecorder(tb)
-	db := path.open(tb, opts...)
-	return prepareReplay(tb, path, db, prepare)
+	return prepareReplay(tb, path, path.open(tb), prepare)
 }
 
+// prepareReplay is openReplay for a database that is open.
 func prepareReplay(tb testing.TB, path replayPath, db *gorm.DB, prepare func(*gorm.DB) error) *replayDatabase {
 	tb.Helper()
 	if err := store.Migrate(tb.Context(), db); err != nil {
@@ -67,7 +66,8 @@ func prepareReplay(tb testing.TB, path replayPath, db *gorm.DB, prepare func(*go
 	return &replayDatabase{path: path, db: db, bare: bare, recorder: recorder}
 }
 
-// keepDefaultRecorder puts the default recorder back that the plugin sets.
+// keepDefaultRecorder puts the default recorder back that the plugin sets, when
+// the test and all that it runs have ended.
 func keepDefaultRecorder(tb testing.TB) {
 	before := trail.Default()
 	tb.Cleanup(func() { trail.SetDefault(before) })

@@ -109,6 +109,7 @@ func upsertTallies(db *gorm.DB, ids ...int64) *gorm.DB {
 // What comes of two transactions that meet is what comes of them without
 // auditing, and the entries tell it. SQLite has one writer: nothing meets there.
 func TestInterleaved(t *testing.T) {
+	keepDefaultRecorder(t)
 	for _, path := range replayPaths {
 		if !path.postgres() {
 			continue
@@ -181,7 +182,7 @@ func (i interleaving) run(t *testing.T, db, bare *gorm.DB, schema *replaySchema,
 	seen := []string{outcome(i.first(tx))}
 	second := make(chan string, 1)
 	go func() { second <- outcome(i.second(db.Session(&gorm.Session{}))) }()
-	awaitWaiter(t, bare)
+	awaitWaiter(t, bare, second)
 	end := tx.Rollback
 	if commit {
 		end = tx.Commit
@@ -199,10 +200,11 @@ func (i interleaving) run(t *testing.T, db, bare *gorm.DB, schema *replaySchema,
 
 func outcome(db *gorm.DB) string { return fmt.Sprintf("%d rows, error %v", db.RowsAffected, db.Error) }
 
-// awaitWaiter returns once a connection of the database waits for a lock.
-func awaitWaiter(t *testing.T, db *gorm.DB) {
+// awaitWaiter returns once a connection of the database waits for a lock, or
+// there is nothing to wait for.
+func awaitWaiter(t *testing.T, db *gorm.DB, done <-chan string) {
 	t.Helper()
-	for {
+	for len(done) == 0 {
 		var waiting int64
 		if err := db.Raw(`SELECT count(*) FROM pg_stat_activity
 			WHERE datname = current_database() AND wait_event_type = 'Lock'`).Scan(&waiting).Error; err != nil {

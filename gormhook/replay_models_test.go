@@ -135,8 +135,8 @@ type replayLine struct {
 }
 
 // replayStamp is changed by a trigger as it is written: before the write on
-// PostgreSQL, behind it on SQLite, which has no other. On PostgreSQL the
-// trigger also leaves out rows of a certain title.
+// PostgreSQL, behind it on SQLite, which has no other. A trigger also leaves
+// rows as they are that would get a certain title.
 type replayStamp struct {
 	ID       int64
 	Title    string
@@ -193,7 +193,7 @@ func textOrNull(s string) driver.Value {
 func (d *replayDecimal) Scan(v any) error  { return scanText(d, v) }
 func (d *replayDocument) Scan(v any) error { return scanText(d, v) }
 func (d *replayDay) Scan(v any) error      { return scanText(d, v) }
-func (d *replayText) Scan(v any) error     { return scanText(d, v) }
+func (v *replayText) Scan(from any) error  { return scanText(v, from) }
 
 func scanText[S ~string](s *S, v any) error {
 	switch v := v.(type) {
@@ -293,7 +293,7 @@ var replayPostgres = []string{
 		twice bigint GENERATED ALWAYS AS (count / 2 + 1) STORED)`,
 	`CREATE FUNCTION replay_stamp() RETURNS trigger LANGUAGE plpgsql AS $$
 	BEGIN
-		IF NEW.title = 'leave out' THEN
+		IF TG_OP = 'UPDATE' AND upper(NEW.title) = 'LEAVE OUT' THEN
 			RETURN NULL;
 		END IF;
 		NEW.title := upper(NEW.title);
@@ -320,6 +320,8 @@ var replaySQLite = []string{
 		UPDATE replay_stamps SET title = upper(title), revision = coalesce(revision, 0) % 1000 + 1 WHERE id = NEW.id; END`,
 	`CREATE TRIGGER replay_stamp_update AFTER UPDATE ON replay_stamps BEGIN
 		UPDATE replay_stamps SET title = upper(title), revision = coalesce(revision, 0) % 1000 + 1 WHERE id = NEW.id; END`,
+	`CREATE TRIGGER replay_stamp_ignore BEFORE UPDATE ON replay_stamps WHEN upper(NEW.title) = 'LEAVE OUT' BEGIN
+		SELECT RAISE(IGNORE); END`,
 	`CREATE TRIGGER replay_echo_insert AFTER INSERT ON replay_echoes BEGIN
 		UPDATE replay_echoes SET echo = title || ' ' || coalesce(count, 0) WHERE id = NEW.id; END`,
 	`CREATE TRIGGER replay_echo_update AFTER UPDATE ON replay_echoes BEGIN

@@ -77,14 +77,17 @@ func (s *subjects) named(p *Plugin, sch *schema.Schema, table string) *subject {
 		return v.(*subject)
 	}
 	made := newSubject(p, sch, table)
-	if sch != nil {
-		s.models.Store(bareName(table), sch)
+	if sch != nil { // of several models of a table, the one that knows most of it
+		bare := bareName(table)
+		if v, ok := s.models.Load(bare); !ok || len(v.(*schema.Schema).DBNames) < len(sch.DBNames) {
+			s.models.Store(bare, sch)
+		}
 	}
 	v, _ := s.known.LoadOrStore(key, made)
 	return v.(*subject)
 }
 
-// model returns the schema of the model that was last seen with a table, for a
+// model returns the schema of the model that was seen with a table, for a
 // statement that names only the table. SQLite does not know a bool when it
 // sees one, the model does.
 func (s *subjects) model(sub *subject, table string) *schema.Schema {

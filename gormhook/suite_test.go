@@ -71,6 +71,7 @@ type side struct {
 	dsn   string
 	dial  func(h handle) *gorm.DB
 	known [handles]*gorm.DB
+	used  []string // the tables of the trial that was run last
 	store *store.Store
 }
 

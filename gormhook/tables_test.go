@@ -138,6 +138,19 @@ type Swap struct {
 	ID, Other int64
 }
 
+// Frozen is passed over by a trigger once it has the name.
+type Frozen struct {
+	ID   int64
+	Name string
+}
+
+func (Frozen) TableName() string { return "frozen" }
+
+// landmark has a key of types that PostgreSQL alone has.
+func landmark(n, note string) map[string]any {
+	return map[string]any{"n": n, "d": "2026-02-28", "i": "10.0.0.1", "c": "ab", "m": "glad", "note": note}
+}
+
 // Guarded is passed over by a trigger, by its name.
 type Guarded struct {
 	ID   int64
@@ -214,6 +227,17 @@ func handmade() []*relation {
 				RETURN CASE WHEN NEW.name LIKE 'shut%' THEN NULL ELSE NEW END;
 			END $$`,
 			`CREATE TRIGGER guard BEFORE INSERT OR UPDATE OR DELETE ON guarded FOR EACH ROW EXECUTE FUNCTION guard()`,
+		}},
+		{table: "frozen", model: "frozen", on: postgresEngine, ddl: []string{
+			`CREATE TABLE frozen (id bigint PRIMARY KEY, name text)`,
+			`CREATE FUNCTION keep_frozen() RETURNS trigger LANGUAGE plpgsql AS $$
+			BEGIN
+				RETURN CASE WHEN OLD.name = 'frozen' THEN NULL ELSE NEW END;
+			END $$`,
+			`CREATE TRIGGER keep_frozen BEFORE UPDATE ON frozen FOR EACH ROW EXECUTE FUNCTION keep_frozen()`,
+		}},
+		{table: "landmarks", model: "landmark", on: postgresEngine, ddl: []string{
+			`CREATE TABLE landmarks (n numeric(10,2), d date, i inet, c char(4), m mood, note text, PRIMARY KEY (n, d, i, c, m))`,
 		}},
 		{table: "clashes", model: "clash", ddl: []string{
 			`CREATE TABLE clashes (id bigint PRIMARY KEY, audit_id bigint, audit_entity text, audit_before text, audit_after text,

@@ -14,7 +14,9 @@ func (w *writer) inTheWay(text string) ([]*image, error) {
 	if !ok {
 		return w.rehearse(text)
 	}
-	var same []string
+	t := w.parsed.table
+	id := w.rowKey(t)
+	var found []string // by key, from VALUES: the table may be large
 	whole := true
 	for _, key := range append([][]int{w.table.key}, w.table.conflicts...) {
 		var on []string
@@ -26,16 +28,16 @@ func (w *writer) inTheWay(text string) ([]*image, error) {
 				on = nil
 				break
 			}
-			on = append(on, w.parsed.table+`.`+quote(name)+` = audit__values.`+quote(name))
+			on = append(on, t+`.`+quote(name)+` = audit__values.`+quote(name))
 		}
 		if len(on) > 0 {
-			same = append(same, `EXISTS (SELECT 1 FROM audit__values WHERE `+strings.Join(on, ` AND `)+`)`)
+			found = append(found, `SELECT `+id+` FROM audit__values CROSS JOIN `+t+` WHERE `+strings.Join(on, ` AND `))
 		}
 	}
 	var images []*image
-	if len(same) > 0 {
-		rows, err := collect(w.ctx, w.pool, `WITH audit__values`+values+` SELECT `+w.imageList(w.sqliteID(), "")+` FROM `+
-			w.parsed.table+` WHERE `+strings.Join(same, ` OR `), w.args[:count(w.parsed.insert)])
+	if len(found) > 0 {
+		rows, err := collect(w.ctx, w.pool, `WITH audit__values`+values+` SELECT `+w.imageList(w.sqliteID(), "")+` FROM `+t+
+			` WHERE (`+w.rowKey(t)+`) IN (`+strings.Join(found, ` UNION `)+`)`, w.args[:count(w.parsed.insert)])
 		if err != nil {
 			return nil, err
 		}
@@ -51,6 +53,18 @@ func (w *writer) inTheWay(text string) ([]*image, error) {
 		images = distinct(append(images, more...))
 	}
 	return images, nil
+}
+
+// rowKey is the list of columns that SQLite keeps rows by.
+func (w *writer) rowKey(qualifier string) string {
+	if w.table.rowid {
+		return qualifier + `.` + w.table.rowidName
+	}
+	list := make([]string, len(w.table.key))
+	for n, i := range w.table.key {
+		list[n] = qualifier + `.` + quote(w.table.columns[i].name)
+	}
+	return strings.Join(list, `, `)
 }
 
 // valued splits the columns and the VALUES of an insert, as the head of a CTE.

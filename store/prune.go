@@ -87,7 +87,7 @@ func (s *Store) Prune(ctx context.Context, o PruneOptions) (_ Pruned, err error)
 	}
 	trace := scope.Trace()
 	p.did.TraceID = trace.ID()
-	err = explain("pruning lines", p.run(&scope)) //nolint:contextcheck // scope is made from ctx
+	err = explain("pruning lines", p.run(&scope))                  //nolint:contextcheck // scope is made from ctx
 	return p.did, errors.Join(err, p.tell(&scope), trace.End(err)) //nolint:contextcheck // the end is kept whatever became of ctx
 }
 

@@ -40,8 +40,8 @@ type Claim struct {
 // tx identifies the transaction that the statement runs in, by a comparable
 // value, or is nil where the statement commits by itself; done reports whether
 // such a transaction has ended. A claim is given to one statement at a time,
-// and given again once the transaction of the last one is known to be the same
-// or over, because the entry may have been rolled back with it.
+// and given again once the transaction of the last one is known to be over, or
+// to have been rolled back to a savepoint, because the entry may be gone with it.
 //
 // The error is that of an action that could not be written ahead, whose work
 // must not be done.
@@ -57,7 +57,13 @@ func (t *Trace) Claim(model string, tx any, done func(tx any) bool) (Claim, erro
 	switch t.own.phase {
 	case ownFree:
 	case ownTentative:
-		if t.own.tx != nil && t.own.tx != tx && !done(t.own.tx) {
+		switch {
+		case t.own.tx == nil:
+		case t.own.tx == tx:
+			if !t.own.doubt {
+				return Claim{}, nil // it is there
+			}
+		case !done(t.own.tx):
 			return Claim{}, nil
 		}
 	case ownReserved, ownKept:
