@@ -7,7 +7,6 @@
 GOLANGCI_LINT := golangci-lint@v2.15.0
 TEST_TIMEOUT ?= 25m
 TEST_FLAGS ?=
-PACKAGES ?= ./...
 
 # The measurements are a module of their own, once they are there.
 MODULES := . $(patsubst %/go.mod,%,$(wildcard */go.mod))

@@ -103,14 +103,18 @@ func (p *planner) insertPlan() *plan {
 	b.WriteString("\nWHERE CASE WHEN (" + where + ") THEN set_config('audit.before', jsonb_build_object('entity', " +
 		p.table.entityID(p.subject, key, p.of(existing)) + ", 'row', " + p.table.row(p.subject.digested, existing) +
 		")::text, true) IS NOT NULL ELSE FALSE END")
+	before := `audit__stash -> 'row'`
+	if p.table.rewritten { // a trigger may have left the row in the way as it is, and its image behind
+		before = `CASE WHEN audit__stash ->> 'entity' = ` + p.table.entityID(p.subject, key, p.of("audit__new")) + ` THEN ` + before + ` END`
+	}
 	b.WriteString("\nRETURNING *, nullif(current_setting('audit.before', true), '')::jsonb AS audit__stash," +
 		" set_config('audit.before', '', true) AS audit__reset\n), audit__row AS (\nSELECT audit__new.*," +
-		" audit__stash -> 'row' AS audit__before, ")
+		" " + before + " AS audit__before, ")
 	hidden := []string{"audit__stash", "audit__reset"}
 	b.WriteString(p.table.row(p.subject.digested, `audit__new`, hidden...) + " AS audit__after, ")
 	b.WriteString(p.table.row(p.subject.rule, `audit__new`, hidden...) + " AS audit__image FROM audit__new\n)")
 	row.from = `audit__row`
-	row.entity = "coalesce(audit__stash ->> 'entity', " + p.table.entityID(p.subject, key, p.of("audit__row")) + ")"
+	row.entity = "coalesce(CASE WHEN audit__before IS NOT NULL THEN audit__stash ->> 'entity' END, " + p.table.entityID(p.subject, key, p.of("audit__row")) + ")"
 	row.name = p.name("audit__row")
 	row.operation = `CASE WHEN audit__before IS NULL THEN 'insert' ELSE 'update' END`
 	row.event = `CASE WHEN audit__before IS NULL THEN 'create' ELSE ` + p.jsonEvent() + ` END`

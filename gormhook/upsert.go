@@ -281,9 +281,14 @@ func (w *writer) upsertPostgres() ([]change, *collected, error) {
 		if v[mine] == nil {
 			continue
 		}
-		if changes[n].before, err = w.fromObject("", textOf(v[mine])); err != nil {
+		before, err := w.fromObject("", textOf(v[mine]))
+		if err != nil {
 			return nil, nil, err
 		}
+		if w.table.rewritten && before.entity != w.affected[n].entity {
+			continue // a trigger has left another row as it is, and its image behind
+		}
+		changes[n].before = before
 	}
 	return changes, rows.first(mine), nil
 }
