@@ -200,14 +200,17 @@ func TestTheWholeStory(t *testing.T) {
 				password: "pass", status: 201,
 				want: []told{{
 					"una", audit.Create, trail.OpInsert, "resource", "1", nil,
-					object{"id": 1.0, "name": "vm", "state": "requested"}, trail.Success, true, true,
+					object{"id": 1.0, "name": "vm", "state": "requested"},
+					trail.Success, true, true,
 				}},
 			},
 			{
 				name: "a PUT updates", method: "PUT", path: "/api/resources/1?name=box", password: "pass", status: 204,
 				want: []told{{
 					"una", audit.Update, trail.OpUpdate, "resource", "1",
-					object{"name": "vm"}, object{"name": "box"}, trail.Success, true, true,
+					object{"name": "vm"},
+					object{"name": "box"},
+					trail.Success, true, true,
 				}},
 			},
 			{
@@ -217,7 +220,9 @@ func TestTheWholeStory(t *testing.T) {
 					{"una", audit.Execute, "", "resource", "1", nil, nil, trail.Success, true, true},
 					{
 						"una", audit.Update, trail.OpUpdate, "resource", "1",
-						object{"state": "requested"}, object{"state": "provisioned"}, trail.Success, false, true,
+						object{"state": "requested"},
+						object{"state": "provisioned"},
+						trail.Success, false, true,
 					},
 				},
 			},
@@ -234,7 +239,8 @@ func TestTheWholeStory(t *testing.T) {
 				name: "a DELETE deletes", method: "DELETE", path: "/api/resources/1", password: "pass", status: 204,
 				want: []told{{
 					"una", audit.Delete, trail.OpDelete, "resource", "1",
-					object{"id": 1.0, "name": "box", "state": "provisioned"}, nil, trail.Success, true, true,
+					object{"id": 1.0, "name": "box", "state": "provisioned"},
+					nil, trail.Success, true, true,
 				}},
 			},
 			{

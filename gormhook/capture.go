@@ -80,15 +80,15 @@ func (c *capture) run(ctx context.Context, query string, args []any, rows bool) 
 	}
 	r := &request{ctx: ctx, text: query, args: args, query: rows, subject: s, pool: c.ConnPool}
 	if c.hook.plugin.BestEffort {
-		return c.bestEffort(r)
+		return c.bestEffort(r) //nolint:contextcheck // what is taken back is taken back for one who has left as well
 	}
-	return c.audited(r)
+	return c.audited(r) //nolint:contextcheck // as above
 }
 
 // plain runs a statement as it is.
 func plain(ctx context.Context, pool gorm.ConnPool, query string, args []any, rows bool) (out response, err error) {
 	if rows {
-		out.rows, err = pool.QueryContext(ctx, query, args...)
+		out.rows, err = pool.QueryContext(ctx, query, args...) //nolint:rowserrcheck // they are the caller's
 	} else {
 		out.result, err = pool.ExecContext(ctx, query, args...)
 	}
@@ -208,7 +208,7 @@ func (c *capture) single(r *request, v variant, p *plan) (response, error) {
 		if r.buffered {
 			return c.buffered(r, p.text, args)
 		}
-		rows, err := r.pool.QueryContext(r.ctx, p.text, args...)
+		rows, err := r.pool.QueryContext(r.ctx, p.text, args...) //nolint:rowserrcheck // they are the caller's
 		if err != nil {
 			r.settle(false, false)
 			return response{}, c.hook.classify(r.ctx, err)
@@ -235,7 +235,7 @@ func (c *capture) single(r *request, v variant, p *plan) (response, error) {
 			owned, _ = last.(bool)
 		}
 		r.settle(owned, durable)
-		out, err := rows.first(len(rows.columns) - 1).replay(r.ctx)
+		out, err := rows.first(len(rows.columns) - 1).replay(r.ctx) //nolint:rowserrcheck // they are the caller's
 		return response{rows: out}, err
 	}
 }
@@ -248,7 +248,7 @@ func (c *capture) buffered(r *request, text string, args []any) (response, error
 		return response{}, c.hook.classify(r.ctx, err)
 	}
 	r.settle(len(rows.values) > 0, transaction(r.pool) == nil)
-	out, err := rows.replay(r.ctx)
+	out, err := rows.replay(r.ctx) //nolint:rowserrcheck // they are the caller's
 	return response{rows: out}, err
 }
 

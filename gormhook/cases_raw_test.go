@@ -1,6 +1,7 @@
 package gormhook_test
 
 import (
+	"errors"
 	"strings"
 	"testing"
 
@@ -162,6 +163,27 @@ func raws() []*trial {
 				return r.note(r.db.Raw("SELECT id FROM products FOR UPDATE").Scan(&n), &n)
 			}
 			return r.note(r.db.Exec("PRAGMA optimize"))
+		},
+	}, {
+		name: "EXPLAIN and GRANT", why: "they name what writes, and do not write", tables: tables, given: products(1),
+		do: func(r *run) error {
+			if r.engine == sqliteEngine {
+				return r.note(r.db.Raw("EXPLAIN QUERY PLAN UPDATE products SET name = 'x'").Scan(&[]map[string]any{}))
+			}
+			return errors.Join(
+				r.note(r.db.Raw("EXPLAIN UPDATE products SET name = 'x'").Scan(&[]string{})),
+				r.note(r.db.Exec("GRANT INSERT, UPDATE, DELETE, TRUNCATE ON products TO CURRENT_USER")),
+				r.note(r.db.Exec("REVOKE TRUNCATE ON products FROM PUBLIC")),
+				r.note(r.db.Exec("COMMENT ON TABLE products IS 'delete from products'")),
+			)
+		},
+	}, {
+		name: "functions, procedures and DO", why: "their text does not say what they do: they are not seen", on: postgresEngine, tables: []string{"counters"},
+		do: func(r *run) error {
+			var n int
+			return errors.Join(
+				r.note(r.db.Raw("SELECT count_up()").Scan(&n), &n), r.note(r.db.Exec("DO $$ BEGIN PERFORM count_up(); END $$")),
+			)
 		},
 	}, {
 		name: "changes of the schema", why: "they change no row", tables: tables, given: products(1),

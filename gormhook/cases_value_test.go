@@ -88,8 +88,11 @@ func values() []*trial {
 		want: []string{"update specimen 1", "update specimen 1", "update specimen 1", "update specimen 1", "update specimen 1"},
 		do: func(r *run) error {
 			for _, m := range []map[string]any{
-				{"moment": at(123456, east)}, {"moment": at(123456, west)}, {"moment": at(123456, time.UTC)}, // one instant
-				{"moment": at(0, west)}, {"moment": time.Time{}, "maybe": time.Date(9999, 12, 31, 23, 59, 59, 999999000, time.UTC)},
+				{"moment": at(123456, east)},
+				{"moment": at(123456, west)},
+				{"moment": at(123456, time.UTC)}, // one instant
+				{"moment": at(0, west)},
+				{"moment": time.Time{}, "maybe": time.Date(9999, 12, 31, 23, 59, 59, 999999000, time.UTC)},
 				{"moment": time.Date(1900, 1, 1, 0, 0, 0, 1000, east), "maybe": at(1, east)},
 				{"day": time.Date(2024, 2, 29, 0, 0, 0, 0, time.UTC)},
 			} {

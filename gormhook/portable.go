@@ -145,7 +145,7 @@ func (c *capture) steps(r *request) (out response, owned bool, err error) {
 		return response{}, false, c.hook.failure(r.ctx, err)
 	}
 	if r.query {
-		out.rows, err = returned.replay(r.ctx)
+		out.rows, err = returned.replay(r.ctx) //nolint:rowserrcheck // they are the caller's
 		return out, owned, err
 	}
 	out.result = written{affected: int64(len(w.affected)), id: w.lastID, driver: driver.RowsAffected(len(w.affected))}
@@ -290,7 +290,7 @@ func (c *capture) opaque(r *request) (out response, owned bool, err error) {
 		if err := c.hook.summarize(r, s, int64(len(rows.values))); err != nil {
 			return out, false, err
 		}
-		out.rows, err = rows.replay(r.ctx)
+		out.rows, err = rows.replay(r.ctx) //nolint:rowserrcheck // they are the caller's
 		return out, false, err
 	}
 	out.result, err = r.pool.ExecContext(r.ctx, r.text, r.args...)

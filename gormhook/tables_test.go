@@ -196,7 +196,8 @@ func handmade() []*relation {
 			END $$`,
 			`CREATE TRIGGER badge_written BEFORE INSERT OR UPDATE ON badges FOR EACH ROW EXECUTE FUNCTION badge_written()`,
 		}},
-		{table: "parcels", model: "parcel",
+		{
+			table: "parcels", model: "parcel",
 			ddl: []string{`CREATE TABLE parcels (id bigint PRIMARY KEY, name text, revision integer NOT NULL DEFAULT 0)`},
 			ddlOn: map[string][]string{
 				sqliteEngine: {
@@ -213,7 +214,8 @@ func handmade() []*relation {
 					END $$`,
 					`CREATE TRIGGER parcel_written AFTER INSERT OR UPDATE ON parcels FOR EACH ROW EXECUTE FUNCTION parcel_written()`,
 				},
-			}},
+			},
+		},
 		{table: "ledgers", model: "ledger", ddl: []string{
 			`CREATE TABLE ledgers (id bigint PRIMARY KEY, balance bigint NOT NULL CONSTRAINT solvent CHECK (balance >= 0))`,
 		}},
@@ -238,6 +240,10 @@ func handmade() []*relation {
 		}},
 		{table: "landmarks", model: "landmark", on: postgresEngine, ddl: []string{
 			`CREATE TABLE landmarks (n numeric(10,2), d date, i inet, c char(4), m mood, note text, PRIMARY KEY (n, d, i, c, m))`,
+		}},
+		{table: "counters", model: "counter", on: postgresEngine, key: []string{"n"}, ddl: []string{
+			`CREATE TABLE counters (n integer)`,
+			`CREATE FUNCTION count_up() RETURNS integer LANGUAGE sql AS 'INSERT INTO counters SELECT count(*) FROM counters RETURNING n'`,
 		}},
 		{table: "clashes", model: "clash", ddl: []string{
 			`CREATE TABLE clashes (id bigint PRIMARY KEY, audit_id bigint, audit_entity text, audit_before text, audit_after text,

@@ -31,10 +31,16 @@ func check(e *trail.Entry) error {
 		return err
 	}
 	for _, f := range []struct{ name, text string }{
-		{"Tenant", e.Tenant}, {"Actor.ID", e.Actor.ID}, {"Actor.Name", e.Actor.Name},
-		{"Actor.Kind", string(e.Actor.Kind)}, {"Actor.OnBehalfOf", e.Actor.OnBehalfOf},
-		{"Event", string(e.Event)}, {"Operation", string(e.Operation)}, {"Model", e.Model},
-		{"EntityID", e.EntityID}, {"EntityName", e.EntityName},
+		{"Tenant", e.Tenant},
+		{"Actor.ID", e.Actor.ID},
+		{"Actor.Name", e.Actor.Name},
+		{"Actor.Kind", string(e.Actor.Kind)},
+		{"Actor.OnBehalfOf", e.Actor.OnBehalfOf},
+		{"Event", string(e.Event)},
+		{"Operation", string(e.Operation)},
+		{"Model", e.Model},
+		{"EntityID", e.EntityID},
+		{"EntityName", e.EntityName},
 	} {
 		if err := checkText(f.name, f.text); err != nil {
 			return err

@@ -1,0 +1,148 @@
+package gormhook_test
+
+import (
+	"strings"
+	"testing"
+
+	"gorm.io/gorm"
+	"gorm.io/gorm/clause"
+
+	"github.com/infrakitchen/audit/gormhook"
+)
+
+// A name of the plugin's lists is that of a column, or of a model's column.
+func TestColumnsMaskedShownAndOmitted(t *testing.T) {
+	p := gormhook.Plugin{
+		MaskColumns: []string{"email", "tag.name"}, ShowColumns: []string{"login.password"}, OmitColumns: []string{"token_count"},
+	}
+	onRoutes(t, p, func(t *testing.T, d *fixture) {
+		must(t, d.db.Create(&Login{ID: 1, Email: "a@b", Password: "shown", PasswordHash: []byte("x"), TokenCount: 1}))
+		must(t, d.db.Create(&Tag{1, "a"}), d.db.Create(&Company{1, "a"}))
+		entries := d.wants(t, "insert login 1", "insert tag 1", "insert company 1")
+		login := spelled(entries[0].after)
+		for column, want := range map[string]string{
+			"email": `"***"`, "password": `"shown"`, "password_hash": `"***"`, "token_count": "", "api_key": "null", "pin": `"***"`, "scratch": "",
+		} {
+			if got := login[column]; got != want {
+				t.Errorf("%s is %s, want %s", column, got, want)
+			}
+		}
+		if got := spelled(entries[1].after)["name"]; got != `"***"` {
+			t.Errorf("the tag's name is %s", got)
+		}
+		if got := spelled(entries[2].after)["name"]; got != `"a"` {
+			t.Errorf("the company's name is %s", got)
+		}
+	}, "logins", "tags", "companies")
+}
+
+// Secrets are nowhere in the trail, whatever way they come in: this looks at
+// all there is.
+func TestSecretsAreNowhere(t *testing.T) {
+	const secret = "hunter2"
+	onRoutes(t, gormhook.Plugin{}, func(t *testing.T, d *fixture) {
+		l := Login{ID: 1, Email: "a@b", Password: secret, APIKey: ptr(secret), PasswordHash: []byte(secret), Pin: secret, Scratch: secret}
+		must(t, d.db.Create(&l), d.db.Create(&Vault{Token: secret, Name: "a"}))
+		must(t, d.db.Clauses(clause.OnConflict{UpdateAll: true}).Create(&Login{ID: 1, Password: secret + "b", Pin: secret}))
+		must(t, d.db.Model(&Login{}).Where("password = ?", secret+"b").Updates(map[string]any{"pin": secret + "c", "scratch": secret + "d"}))
+		must(t, d.db.Exec("UPDATE logins SET password = '"+secret+"', api_key = ? WHERE pin = '"+secret+"c'", secret))
+		must(t, d.db.Save(&Vault{Token: secret, Name: "b"}), d.db.Delete(&Vault{Token: secret}), d.db.Delete(&l))
+		d.wants(t, "insert login 1", "insert vault "+digest(secret), "update login 1", "update login 1", "raw update login 1",
+			"update vault "+digest(secret), "delete vault "+digest(secret), "delete login 1")
+		for _, e := range readEntries(t, d.desk, 0) {
+			all := strings.ToLower(e.String())
+			if strings.Contains(all, secret) || strings.Contains(all, "68756e74657232") { // in hex
+				t.Errorf("the secret is in %s", e)
+			}
+		}
+	}, "logins", "vaults")
+}
+
+// Whatever form a literal has in raw SQL, it is not kept.
+func TestLiteralsAreNotKept(t *testing.T) {
+	common := []string{
+		`UPDATE tags SET name = 'hunter2'`, `UPDATE tags SET name='it''s hunter2'`, `UPDATE tags SET name = /* hunter2 */ 'x' -- hunter2`,
+		`INSERT INTO tags (id, name) VALUES (902, 'hunter2'), (903, 'a' || 'hunter2')`, `DELETE FROM tags WHERE name = 'hunter2'`,
+		`UPDATE tags SET name = 'x' WHERE id < 8.75e3 AND id <> -8751`, `UPDATE tags SET name = 'a' WHERE name IN ('hunter2','x')`,
+		"UPDATE tags SET name = 'hunter2\n\\' WHERE 1 = 1",
+	}
+	of := map[string][]string{
+		sqliteEngine: append([]string{
+			`UPDATE tags SET name = x'68756e74657232'`, `UPDATE tags SET name = 'y' WHERE "hunter2" <> name`,
+			`UPDATE tags SET name = "hunter2"`, `UPDATE tags SET name = 'a' WHERE name = "hunter2" OR "hunter2" = name`, `UPDATE tags SET name = 0x8751`,
+			`UPDATE tags SET name = CASE WHEN "hunter2" > name THEN "hunter2" ELSE "hunter2" END`,
+		}, common...),
+		postgresEngine: append([]string{
+			`UPDATE tags SET name = $$hunter2$$`, `UPDATE tags SET name = $a$ it's $$ hunter2 $a$`, `UPDATE tags SET name = E'\'hunter2'`,
+			`UPDATE tags SET name = U&'hunter2\0041'`, `UPDATE tags SET name = text 'hunter2'`, `UPDATE tags SET name = ('{"a":"hunter2"}'::jsonb ->> 'a')`,
+			`UPDATE tags SET name = B'1001'::text || X'8751'::text`, `UPDATE tags SET name = 'hun'
+				'ter2'`, `/* hunter2 /* nested */ hunter2 */ UPDATE tags SET name = name || '!'`,
+		}, common...),
+	}
+	onRoutes(t, gormhook.Plugin{}, func(t *testing.T, d *fixture) {
+		for _, statement := range of[d.engine] {
+			d.run(t, "DELETE FROM tags")
+			d.given(t, rows(tags(2), &Tag{901, "hunter2"}))
+			if err := d.db.Session(&gorm.Session{}).Exec(statement).Error; err != nil {
+				t.Fatalf("%s: %v", statement, err)
+			}
+			entries := readEntries(t, d.desk, d.mark)
+			if len(entries) != 1 {
+				t.Fatalf("%s: %d entries, want 1", statement, len(entries))
+			}
+			d.mark = entries[0].seq
+			kept := strings.ToLower(entries[0].contextText.String)
+			for _, secret := range []string{"hunter2", "ter2", "68756e74", "8751", "8.75", "1001"} {
+				if strings.Contains(kept, secret) {
+					t.Errorf("%s: %q is in %s", statement, secret, kept)
+				}
+			}
+		}
+	}, "tags")
+}
+
+// SQLite does not tell names apart by case: a mask is found all the same.
+func TestMaskOfAnotherCase(t *testing.T) {
+	type Cased struct {
+		ID   int64
+		Pin  string `gorm:"column:PIN" audit:"mask"`
+		Gone string `gorm:"column:GONE" audit:"-"`
+	}
+	for _, r := range routes()[:1] {
+		d := newFixture(t, r)
+		d.run(t, `CREATE TABLE caseds (id integer PRIMARY KEY, pin text, gone text)`)
+		if err := d.db.Use(r.plugin); err != nil {
+			t.Fatal(err)
+		}
+		must(t, d.db.Create(&Cased{1, "hunter2", "hunter3"}), d.db.Model(&Cased{ID: 1}).Update("pin", "hunter4"), d.db.Delete(&Cased{ID: 1}))
+		for _, e := range d.wants(t, "insert cased 1", "update cased 1", "delete cased 1") {
+			if strings.Contains(e.String(), "hunter") {
+				t.Errorf("the secret is in %s", e)
+			}
+		}
+	}
+}
+
+// What a model's tags and methods say of its table holds for writes that name
+// only the table, once the model was seen.
+func TestTagsHoldWithoutTheModel(t *testing.T) {
+	onRoutes(t, gormhook.Plugin{}, func(t *testing.T, d *fixture) {
+		migrated(t, d, &Muted{}, &Quiet{})
+		// Ahead of the model, nothing is known but names.
+		must(t, d.db.Table("logins").Where("id = 1").Updates(map[string]any{"email": "x"}), d.db.Table("muteds").Where("id = 1").Updates(map[string]any{"name": "x"}))
+		d.wants(t)
+
+		must(t, d.db.Create(&Login{ID: 1, Pin: "hunter2", Scratch: "hunter2"}), d.db.Create(&Muted{ID: 1}), d.db.Create(&Quiet{ID: 1}))
+		d.wants(t, "insert login 1")
+		must(t, d.db.Table("logins").Where("id = 1").Updates(map[string]any{"pin": "hunter3", "scratch": "hunter3", "email": "a"}))
+		must(t, d.db.Table("logins").Create(map[string]any{"id": 2, "pin": "hunter4", "scratch": "hunter4"}), d.db.Table("logins AS l").Where("l.id = 2").Updates(map[string]any{"pin": "hunter5"}))
+		must(t, d.db.Table("logins").Where("id = 2").Delete(nil))
+		for _, e := range d.wants(t, "update login 1", "insert login 2", "update login 2", "delete login 2") {
+			if strings.Contains(e.String(), "hunter") {
+				t.Errorf("the secret is in %s", e)
+			}
+		}
+		must(t, d.db.Table("muteds").Where("id = 1").Updates(map[string]any{"name": "y"}), d.db.Table("quiets").Where("id = 1").Delete(nil))
+		d.wants(t)
+	}, "logins")
+}

@@ -1,0 +1,152 @@
+package gormhook_test
+
+import (
+	"errors"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+	"gorm.io/gorm"
+	"gorm.io/gorm/clause"
+
+	"github.com/infrakitchen/audit/gormhook"
+)
+
+// Statement caches of the driver hold the plugin's statements as they hold
+// others, and outlive a change of the schema as they do without it.
+func TestSchemaChanges(t *testing.T) {
+	onRoutes(t, gormhook.Plugin{}, func(t *testing.T, d *fixture) {
+		must(t, d.db.Create(&Tag{1, "a"}), d.db.Model(&Tag{ID: 1}).Update("name", "b"))
+		d.wants(t, "insert tag 1", "update tag 1")
+
+		// Through this handle: what was known of the table is forgotten.
+		if err := d.db.Exec(`ALTER TABLE tags ADD COLUMN colour text DEFAULT 'red'`).Error; err != nil {
+			t.Fatal(err)
+		}
+		must(t, d.db.Table("tags").Where("id = 1").Updates(map[string]any{"colour": "blue"}), d.db.Create(&Tag{2, "b"}), d.db.Delete(&Tag{ID: 1}))
+		entries := d.wants(t, "update tag 1", "insert tag 2", "delete tag 1")
+		if len(entries) != 3 {
+			return
+		}
+		for n, want := range []string{`"red"`, "", `"blue"`} {
+			if got := spelled(entries[n].before)["colour"]; got != want {
+				t.Errorf("the before image of entry %d has the colour %s, want %s", n, got, want)
+			}
+		}
+		if got := spelled(entries[1].after)["colour"]; got != `"red"` {
+			t.Errorf("the row was inserted with the colour %s", got)
+		}
+
+		// By somebody else, while this process runs.
+		d.run(t, `ALTER TABLE tags ADD COLUMN size integer DEFAULT 4`)
+		must(t, d.db.Table("tags").Where("id = 2").Updates(map[string]any{"size": 5}), d.db.Delete(&Tag{ID: 2}))
+		entries = d.wants(t, "update tag 2", "delete tag 2")
+		if len(entries) == 2 {
+			if b, a := spelled(entries[0].before)["size"], spelled(entries[0].after)["size"]; b != "4" || a != "5" {
+				t.Errorf("the size went from %s to %s, want from 4 to 5", b, a)
+			}
+			if got := spelled(entries[1].before)["size"]; got != "5" {
+				t.Errorf("the row was deleted with the size %s, want 5", got)
+			}
+		}
+		d.run(t, `ALTER TABLE tags DROP COLUMN size`, `ALTER TABLE tags RENAME COLUMN colour TO hue`)
+		must(t, d.db.Create(&Tag{3, "c"}), d.db.Model(&Tag{ID: 3}).Update("name", "d"), d.db.Delete(&Tag{ID: 3}))
+		entries = d.wants(t, "insert tag 3", "update tag 3", "delete tag 3")
+		if len(entries) == 3 {
+			if got := spelled(entries[2].before); got["hue"] != `"red"` || got["size"] != "" || got["colour"] != "" {
+				t.Errorf("the row was deleted as %v", got)
+			}
+		}
+	}, "tags")
+}
+
+// A schema for each tenant: the same name is another table, as the search
+// path of the transaction says.
+func TestSearchPath(t *testing.T) {
+	for _, r := range routes()[1:] {
+		if r.plugin.Portable {
+			continue // it remembers a table by its name alone
+		}
+		t.Run(r.name, func(t *testing.T) {
+			d := newFixture(t, r, "tags")
+			for _, tenant := range []string{"one", "two"} {
+				d.run(t, `CREATE SCHEMA `+tenant, `CREATE TABLE `+tenant+`.tags (id bigint PRIMARY KEY, name text)`)
+			}
+			d.run(t, `ALTER TABLE two.tags ADD COLUMN colour text DEFAULT 'red'`) // of a later version
+			if err := d.db.Use(r.plugin); err != nil {
+				t.Fatal(err)
+			}
+			for range 2 { // the second time the tables are known
+				for n, tenant := range []string{"one", "two", "public"} {
+					err := d.db.Transaction(func(tx *gorm.DB) error {
+						must(t, tx.Exec(`SET LOCAL search_path = `+tenant+`, public`))
+						must(t, tx.Create(&Tag{1, tenant}), tx.Model(&Tag{ID: 1}).Update("name", "x"))
+						must(t, tx.Clauses(clause.OnConflict{UpdateAll: true}).Create(&Tag{1, "y"}), tx.Delete(&Tag{ID: 1}))
+						return nil
+					})
+					if err != nil {
+						t.Fatal(err)
+					}
+					entries := d.wants(t, "insert tag 1", "update tag 1", "update tag 1", "delete tag 1")
+					want := row{"id": "1", "name": `"y"`}
+					if n == 1 {
+						want["colour"] = `"red"`
+					}
+					if len(entries) == 4 {
+						if diff := cmp.Diff(want, spelled(entries[3].before)); diff != "" {
+							t.Errorf("%s: the row was deleted otherwise (-want +got):\n%s", tenant, diff)
+						}
+					}
+				}
+			}
+		})
+	}
+}
+
+// Tables of a session, and of a database that is attached to it, are tables.
+func TestTablesOfASession(t *testing.T) {
+	onRoutes(t, gormhook.Plugin{}, func(t *testing.T, d *fixture) {
+		pool, err := d.db.DB()
+		if err != nil {
+			t.Fatal(err)
+		}
+		pool.SetMaxOpenConns(1) // it is one session
+		names := []string{"fleeting"}
+		must(t, d.db.Exec(`CREATE TEMPORARY TABLE fleeting (id bigint PRIMARY KEY, name text)`))
+		for _, name := range names {
+			model := strings.TrimSuffix(strings.TrimPrefix(name, "annex."), "s")
+			must(t, d.db.Table(name).Create(map[string]any{"id": 1, "name": "a"}), d.db.Table(name).Where("id = 1").Updates(map[string]any{"name": "b"}),
+				d.db.Table(name).Where("id = 1").Delete(nil))
+			entries := d.wants(t, "insert "+model+" 1", "update "+model+" 1", "delete "+model+" 1")
+			if len(entries) == 3 {
+				if diff := cmp.Diff(row{"id": "1", "name": `"b"`}, spelled(entries[2].before)); diff != "" {
+					t.Errorf("%s: the row was deleted otherwise (-want +got):\n%s", name, diff)
+				}
+			}
+		}
+	})
+}
+
+// What GORM's migrator does to the schema leaves no entries, through whatever
+// handle it goes.
+func TestMigrator(t *testing.T) {
+	onRoutes(t, gormhook.Plugin{Raw: gormhook.RawRefuse}, func(t *testing.T, d *fixture) {
+		type Gadget struct {
+			ID   int64
+			Name string
+		}
+		if err := d.db.AutoMigrate(&Gadget{}, &Author{}); err != nil {
+			t.Fatal(err)
+		}
+		must(t, d.db.Create(&Gadget{1, "a"}))
+		m := d.db.Migrator()
+		if err := errors.Join(m.AddColumn(&Author{}, "Name"), m.RenameColumn(&Gadget{}, "name", "label"), m.CreateIndex(&Author{}, "Name")); err != nil {
+			t.Log(err) // whether GORM can do all of it is not the question
+		}
+		must(t, d.db.Table("gadgets").Where("id = 1").Updates(map[string]any{"label": "b"}))
+		if err := errors.Join(m.DropTable(&Gadget{}), m.DropTable(&Profile{}, &Author{})); err != nil {
+			t.Fatal(err)
+		}
+		d.wants(t, "insert gadget 1", "update gadget 1")
+	})
+}
