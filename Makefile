@@ -68,4 +68,5 @@ bench:
 # Whether a process that writes for ten minutes keeps its size.
 SOAK ?= 10m
 soak:
+	AUDIT_REPLAY_SEQUENCES=100000 go run ./internal/withpostgres go test -timeout=0 -run TestReplay -v ./gormhook
 	@cd bench && go run . -soak $(SOAK)
