@@ -59,7 +59,7 @@ browser:
 	@{ command -v chromium || command -v chromium-browser || command -v google-chrome || \
 		! command -v apt-get; } >/dev/null || $(call apt,chromium) || :
 
-# What auditing costs, as Markdown: see docs/performance.md. The flags say what
+# What auditing costs, as Markdown. The flags say what
 # is measured: make bench BENCH_FLAGS='-parts postgres -operations create,update'.
 BENCH_FLAGS ?=
 bench:
