@@ -45,6 +45,8 @@ func summaryOf(sql string) summary {
 			case t.is(sql, "ROLLBACK"):
 				s.rollback = true
 				looking = false
+			case t.is(sql, "EXPLAIN"), t.is(sql, "GRANT"), t.is(sql, "REVOKE"):
+				looking = false // they name what writes; EXPLAIN ANALYZE runs it
 			case t.is(sql, "SELECT"), t.is(sql, "VALUES"), t.is(sql, "PRAGMA"):
 				looking = false
 			default:
@@ -54,6 +56,7 @@ func summaryOf(sql string) summary {
 		if t.kind == tokenSymbol && sql[t.start] == ';' {
 			first = true
 		}
+		looking = looking || t.is(sql, "ANALYZE")
 		if looking && s.event == "" {
 			s.read(l, before, t)
 		}
