@@ -69,9 +69,10 @@ else. These changes leave no entry:
   rights to write where that matters: docs/roles.md.
 - Writes through a second gorm.DB on which the plugin is not used, and those under
   trail.Skip.
-- Rows that the database changes along with another: by ON DELETE CASCADE and its
-  like, and by triggers that write to other tables. What a trigger or a generated
-  column changes in the same row is seen.
+- Rows of other tables that triggers write. What a trigger or a generated column
+  changes in the same row is seen, and so is what foreign keys do (ON DELETE
+  CASCADE and its like), unless an upsert changes a key that others refer to, or
+  ON DELETE SET DEFAULT meets a table without a key of its own.
 - Functions and procedures that write: SELECT of a function, CALL, DO. Their text
   does not say what they do.
 - COPY through a driver's own interface.

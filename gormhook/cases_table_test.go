@@ -240,10 +240,5 @@ func tables() []*trial {
 			}
 			return r.note(r.db.Clauses(clause.OnConflict{UpdateAll: true}).Create(&Frozen{7, "z"}))
 		},
-	}, {
-		name: "ON DELETE CASCADE", why: "what the database deletes along with a row is seen by nobody but it", opaque: true,
-		tables: []string{"children", "parents"}, given: rows(joined("parents", map[string]any{"id": 1}), joined("children", map[string]any{"id": 1, "parent_id": 1})),
-		want: []string{"delete parent 1"},
-		do:   func(r *run) error { return r.note(r.db.Table("parents").Where("id = 1").Delete(nil)) },
 	}}
 }

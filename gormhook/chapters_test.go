@@ -9,6 +9,7 @@ func chapters() []chapter {
 		{"Update", updates()},
 		{"Delete", deletes()},
 		{"Associations", associations()},
+		{"Foreign keys", cascades()},
 		{"Keys, columns and names", shapes()},
 		{"Tables", tables()},
 		{"Values", values()},

@@ -20,8 +20,9 @@
 //
 // The portable path reads the rows under their lock, changes them with
 // RETURNING, and inserts the entries, all in one transaction. It is what
-// SQLite uses, and PostgreSQL for tables without a usable key, views and
-// statements that cannot be read.
+// SQLite uses, and PostgreSQL for tables without a usable key, views,
+// statements that cannot be read, and those from which foreign keys go on to
+// other rows (ON DELETE CASCADE and its like), which are read as well.
 //
 // Both paths write the same entries, in the spelling that package store
 // documents.

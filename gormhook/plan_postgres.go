@@ -47,7 +47,7 @@ func (p *planner) param(n int, typ string) string {
 // planPostgres returns the plan of a statement, or one that is not ok.
 func planPostgres(query string, params int, s *subject, t *table, v variant) *plan {
 	parsed, ok := parse(query)
-	if !ok || !t.plain || t.after || parsed.from != "" {
+	if !ok || !t.plain || t.after || parsed.from != "" || t.followed(parsed) {
 		return &plan{}
 	}
 	p := &planner{parsed: parsed, subject: s, table: t, variant: v, params: params}
@@ -296,19 +296,6 @@ func (p *planner) compared() ([]int, bool) {
 		}
 	}
 	return kept, true
-}
-
-// sets reports whether the statement sets the column by name, or might.
-func (p *planner) sets(column string) bool {
-	if p.columns == nil {
-		return true
-	}
-	for _, name := range p.columns {
-		if name == column {
-			return true
-		}
-	}
-	return false
 }
 
 // updateEvent returns the event of an updated row: a row that comes back from

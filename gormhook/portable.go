@@ -141,6 +141,11 @@ func (c *capture) steps(r *request) (out response, owned bool, err error) {
 	if err != nil {
 		return response{}, false, c.hook.failure(r.ctx, err)
 	}
+	along, err := w.cascade.entries(c, changes)
+	if err != nil {
+		return response{}, false, c.hook.failure(r.ctx, err)
+	}
+	entries = append(entries, along...)
 	if err := store.Insert(r.ctx, r.pool, c.hook.dialect, entries); err != nil {
 		return response{}, false, c.hook.failure(r.ctx, err)
 	}

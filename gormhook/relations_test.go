@@ -1,5 +1,7 @@
 package gormhook_test
 
+import "slices"
+
 // relations are the tables of the suite, those that others refer to ahead.
 func relations() []*relation {
 	return append([]*relation{
@@ -31,5 +33,5 @@ func relations() []*relation {
 		{table: "parchments", model: "parchment", of: &Parchment{}},
 		{table: "exhibits", model: "exhibit", on: postgresEngine, ahead: exhibitTypes, of: &Exhibit{}},
 		{table: "slots", model: "slot", of: &Slot{}},
-	}, handmade()...)
+	}, slices.Concat(handmade(), referring())...)
 }

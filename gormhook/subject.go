@@ -94,6 +94,11 @@ func (s *subjects) model(sub *subject, table string) *schema.Schema {
 	if sub.schema != nil {
 		return sub.schema
 	}
+	return s.seen(table)
+}
+
+// seen returns the schema of the model that was seen with a table, or nil.
+func (s *subjects) seen(table string) *schema.Schema {
 	if v, ok := s.models.Load(bareName(table)); ok {
 		return v.(*schema.Schema)
 	}

@@ -66,6 +66,9 @@ type table struct {
 	// deferred: a constraint or trigger waits for the commit.
 	deferred bool
 
+	// references are the foreign keys that change other rows along.
+	references []reference
+
 	rowid      bool   // SQLite: there is a rowid
 	rowidName  string // SQLite: how to say it, for a column may be called so
 	rowidAlias string // SQLite: the column that is the rowid

@@ -10,7 +10,8 @@ import (
 // postgresTable reads all that capture needs to know of a table, in one row:
 // its columns with their types (of a domain, the type below it), its unique
 // keys, its triggers (pg_trigger.tgtype: 1 row, 2 before, 4 insert, 16 update,
-// 64 instead) and rules.
+// 64 instead) and rules, and the foreign keys that change rows along with its
+// own, but for those that partitions of the other table have from it.
 const postgresTable = `
 SELECT json_build_object(
 	'oid', c.oid::text,
@@ -63,6 +64,28 @@ SELECT json_build_object(
 		SELECT 1 FROM pg_trigger g
 		WHERE g.tgrelid = c.oid AND NOT g.tgisinternal AND g.tgenabled <> 'D'
 			AND g.tgtype & 66 = 0 AND g.tgtype & 20 <> 0
+	),
+	'references', (
+		SELECT json_agg(json_build_object(
+			'table', format('%I.%I', n.nspname, o.relname),
+			'columns', (
+				SELECT json_agg(a.attname ORDER BY k.n)
+				FROM unnest(f.conkey) WITH ORDINALITY AS k(attnum, n)
+				JOIN pg_attribute a ON a.attrelid = f.conrelid AND a.attnum = k.attnum
+			),
+			'refers', (
+				SELECT json_agg(a.attname ORDER BY k.n)
+				FROM unnest(f.confkey) WITH ORDINALITY AS k(attnum, n)
+				JOIN pg_attribute a ON a.attrelid = f.confrelid AND a.attnum = k.attnum
+			),
+			'ondelete', f.confdeltype,
+			'onupdate', f.confupdtype
+		) ORDER BY f.oid)
+		FROM pg_constraint f
+		JOIN pg_class o ON o.oid = f.conrelid
+		JOIN pg_namespace n ON n.oid = o.relnamespace
+		WHERE f.confrelid = c.oid AND f.contype = 'f' AND (f.confdeltype IN ('c', 'n', 'd') OR f.confupdtype IN ('c', 'n', 'd'))
+			AND NOT EXISTS (SELECT 1 FROM pg_constraint whole WHERE whole.oid = f.conparentid AND whole.confrelid = f.confrelid)
 	)
 )::text
 FROM pg_class c
@@ -87,6 +110,11 @@ func (t *table) readPostgres(ctx context.Context, pool gorm.ConnPool, name strin
 		Strong        []string
 		Before, After bool
 		Deferred      bool
+		References    []struct {
+			Table              string
+			Columns, Refers    []string
+			OnDelete, OnUpdate string
+		}
 	}
 	if err := json.Unmarshal([]byte(text), &read); err != nil {
 		return err
@@ -109,6 +137,9 @@ func (t *table) readPostgres(ctx context.Context, pool gorm.ConnPool, name strin
 			t.key = key
 		}
 		t.unique = append(t.unique, key)
+	}
+	for _, r := range read.References {
+		t.references = append(t.references, reference{r.Table, r.Columns, r.Refers, actionOf(r.OnDelete), actionOf(r.OnUpdate)})
 	}
 	t.strong = make(map[string]bool, len(read.Strong))
 	for _, name := range read.Strong {

@@ -32,6 +32,16 @@ SELECT json_object(
 			SELECT sql, tbl_name FROM sqlite_master WHERE type = 'trigger'
 			UNION ALL SELECT sql, tbl_name FROM sqlite_temp_master WHERE type = 'trigger'
 		) WHERE tbl_name = ?1 COLLATE NOCASE
+	),
+	'references', (
+		SELECT json_group_array(json_object('table', name, 'id', id, 'column', "from", 'refers', "to",
+			'ondelete', on_delete, 'onupdate', on_update))
+		FROM (
+			SELECT o.name, f.* FROM sqlite_master o, pragma_foreign_key_list(o.name) f
+			WHERE o.type = 'table' AND f."table" = ?1 COLLATE NOCASE
+				AND (f.on_delete IN ('CASCADE', 'SET NULL', 'SET DEFAULT') OR f.on_update IN ('CASCADE', 'SET NULL', 'SET DEFAULT'))
+			ORDER BY o.name, f.id, f.seq
+		)
 	)
 )`
 
@@ -50,7 +60,8 @@ func (t *table) readSQLite(ctx context.Context, pool gorm.ConnPool, name string)
 			Partial int
 			Columns []*string
 		}
-		Triggers []string
+		Triggers   []string
+		References []sqliteReference
 	}
 	if err := json.Unmarshal([]byte(text), &read); err != nil {
 		return err
@@ -104,7 +115,35 @@ func (t *table) readSQLite(ctx context.Context, pool gorm.ConnPool, name string)
 	}
 	t.after = len(read.Triggers) > 0
 	t.rewritten = t.rewritten || t.after
+	t.refer(read.References)
 	return nil
+}
+
+// sqliteReference is one column of a foreign key, as SQLite lists them. One that
+// names no column of the table refers to its primary key.
+type sqliteReference struct {
+	Table, Column      string
+	ID                 int
+	Refers             *string
+	OnDelete, OnUpdate string
+}
+
+func (t *table) refer(list []sqliteReference) {
+	for i, r := range list {
+		if i == 0 || r.Table != list[i-1].Table || r.ID != list[i-1].ID {
+			t.references = append(t.references, reference{
+				table: quote(r.Table), onDelete: actionOf(r.OnDelete), onUpdate: actionOf(r.OnUpdate),
+			})
+		}
+		last := &t.references[len(t.references)-1]
+		switch n := len(last.columns); {
+		case r.Refers != nil:
+			last.refers = append(last.refers, *r.Refers)
+		case n < len(t.key):
+			last.refers = append(last.refers, t.columns[t.key[n]].name)
+		}
+		last.columns = append(last.columns, r.Column)
+	}
 }
 
 // ordinaryTable reports whether sql creates one: a view has no rows of its own,

@@ -263,10 +263,6 @@ func handmade() []*relation {
 		}},
 		{table: "flaggeds", model: "flagged", of: &Flagged{}},
 		{table: "moments", model: "moment", of: &Moment{}},
-		{table: "parents", model: "parent", ddl: []string{`CREATE TABLE parents (id bigint PRIMARY KEY)`}},
-		{table: "children", model: "child", ddl: []string{
-			`CREATE TABLE children (id bigint PRIMARY KEY, parent_id bigint REFERENCES parents (id) ON DELETE CASCADE)`,
-		}},
 		{table: "front_tags", model: "front_tag", on: sqliteEngine, view: true, key: []string{"id"}, ddl: []string{
 			`CREATE VIEW front_tags AS SELECT id, name FROM tags`,
 			`CREATE TRIGGER front_made INSTEAD OF INSERT ON front_tags BEGIN INSERT INTO tags (id, name) VALUES (NEW.id, NEW.name); END`,

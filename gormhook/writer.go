@@ -19,6 +19,7 @@ type writer struct {
 
 	affected []*image // one for each row that RETURNING gave
 	lastID   *int64
+	cascade  *cascade // what changes along with the rows, or nil
 }
 
 func (w *writer) postgres() bool { return w.hook.dialect == postgresName }
@@ -150,12 +151,15 @@ func (w *writer) update() ([]change, *collected, error) {
 	if err != nil {
 		return nil, nil, err
 	}
+	if w.cascade, err = w.followers(before); err != nil {
+		return nil, nil, err
+	}
 	text := w.text[:len(w.text)-len(w.tail())]
 	var rows *collected
 	each := !w.postgres() && len(before) > 1 && w.setsID()
 	switch {
 	case w.postgres():
-		rows, err = w.updateLocked(before)
+		rows, err = w.runLocked(`UPDATE `, ` SET `+w.parsed.set+` FROM `, before)
 	case each:
 		rows, err = w.updateEach(before)
 	default:
@@ -173,19 +177,20 @@ func (w *writer) update() ([]change, *collected, error) {
 	return changes, rows, nil
 }
 
-// updateLocked changes the rows that were locked and no others, which may have
-// come since, and returns for each what it was locked by.
-func (w *writer) updateLocked(before []*image) (*collected, error) {
+// runLocked changes the rows that were locked and no others, which may have come
+// since, and returns for each what it was locked by. join is what stands between
+// the table and what it is joined with.
+func (w *writer) runLocked(verb, join string, before []*image) (*collected, error) {
 	locked := make([]string, len(before))
 	for i, b := range before {
 		locked[i] = b.id
 	}
 	p, n, q := w.parsed, len(w.args), w.parsed.qualifier()
-	text := `UPDATE ` + p.table
+	text := verb + p.table
 	if p.alias != "" {
 		text += ` AS ` + p.alias
 	}
-	text += ` SET ` + p.set + ` FROM unnest($` + strconv.Itoa(n+1) + `::text[]) AS audit__locked(audit__id)`
+	text += join + `unnest($` + strconv.Itoa(n+1) + `::text[]) AS audit__locked(audit__id)`
 	if p.from != "" {
 		text += `, ` + p.from
 	}
@@ -359,7 +364,21 @@ func (w *writer) own(rows *collected) int {
 const imageID = `audit__image_id`
 
 // delete changes and reads in one: what is deleted is returned as it was.
+// Where more goes with it, its rows are locked ahead.
 func (w *writer) delete() ([]change, *collected, error) {
+	if w.table.followed(w.parsed) {
+		before, err := w.lock()
+		if err != nil {
+			return nil, nil, err
+		}
+		if w.cascade, err = w.followers(before); err != nil {
+			return nil, nil, err
+		}
+		if w.postgres() {
+			rows, err := w.runLocked(`DELETE FROM `, ` USING `, before)
+			return deleted(w.affected), rows, err
+		}
+	}
 	text := w.text[:len(w.text)-len(w.tail())]
 	q := w.parsed.qualifier()
 	if w.postgres() {
@@ -402,6 +421,9 @@ func (w *writer) insert() ([]change, *collected, error) {
 	if upsert {
 		var err error
 		if before, err = w.inTheWay(text); err != nil {
+			return nil, nil, err
+		}
+		if w.cascade, err = w.followers(before); err != nil {
 			return nil, nil, err
 		}
 	}

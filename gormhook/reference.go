@@ -1,0 +1,80 @@
+package gormhook
+
+import (
+	"slices"
+	"strings"
+)
+
+// reference is a foreign key by which rows of a table change along with those
+// that they refer to: ON DELETE or ON UPDATE CASCADE, SET NULL, SET DEFAULT.
+type reference struct {
+	table    string   // whose rows change, qualified and quoted
+	columns  []string // of theirs
+	refers   []string // the columns they refer to
+	onDelete action
+	onUpdate action
+}
+
+// action is what becomes of the rows that refer.
+type action string
+
+const (
+	actionNone       action = ""
+	actionCascade    action = "CASCADE"
+	actionSetNull    action = "SET NULL"
+	actionSetDefault action = "SET DEFAULT"
+)
+
+// actionOf reads an action as a database calls it. What only forbids a change
+// is none.
+func actionOf(name string) action {
+	switch name {
+	case "c", string(actionCascade):
+		return actionCascade
+	case "n", string(actionSetNull):
+		return actionSetNull
+	case "d", string(actionSetDefault):
+		return actionSetDefault
+	default:
+		return actionNone
+	}
+}
+
+// moved returns what becomes of rows that refer to rows which are deleted, or
+// else of which the columns that changes reports are set.
+func (r *reference) moved(deleted bool, changes func(column string) bool) action {
+	switch {
+	case deleted:
+		return r.onDelete
+	case slices.ContainsFunc(r.refers, changes):
+		return r.onUpdate
+	default:
+		return actionNone
+	}
+}
+
+// has reports whether the foreign key is of a column.
+func (r *reference) has(column string) bool {
+	return slices.ContainsFunc(r.columns, func(name string) bool { return strings.EqualFold(name, column) })
+}
+
+// followed reports whether other rows change along with those of a statement.
+// An upsert is none that is: of what it updates no key is known ahead.
+func (t *table) followed(p *parsed) bool {
+	if p.verb == verbInsert && !p.or {
+		return false
+	}
+	return slices.ContainsFunc(t.references, func(r reference) bool {
+		return r.moved(p.removes(), p.sets) != actionNone
+	})
+}
+
+// removes reports whether the statement deletes rows, or may to make room.
+func (p *parsed) removes() bool { return p.verb == verbDelete || p.or }
+
+// sets reports whether an update sets the column by name, or might.
+func (p *parsed) sets(column string) bool {
+	return p.columns == nil || slices.ContainsFunc(p.columns, func(name string) bool {
+		return strings.EqualFold(name, column)
+	})
+}
