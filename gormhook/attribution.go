@@ -58,21 +58,31 @@ func (h *hook) attribute(ctx context.Context, s *subject, pool gorm.ConnPool) (a
 }
 
 // settle tells the trace what came of its claim.
-func (a *attribution) settle(written, durable bool) { a.claim.Settle(written, durable) }
+func (a *attribution) settle(written, durable bool) {
+	a.claim.Settle(written, durable)
+	a.claim = trail.Claim{}
+}
+
+// fail tells the trace that the statement of its claim failed, unless the claim
+// was settled.
+func (a *attribution) fail() {
+	a.claim.Fail()
+	a.claim = trail.Claim{}
+}
 
 // parameters returns the caller's parameters and those of the plan behind.
 func (a *attribution) parameters(args []any, p *plan, v variant, s *subject, names []string) []any {
 	all := make([]any, len(args), len(args)+paramEntity)
 	copy(all, args)
-	id := a.id
-	if v.own == ownNone || !p.sole {
-		id = trail.NewID(a.at)
+	only := a.id
+	if v.own != ownFirst || !p.sole {
+		only = trail.NewID(a.at)
 	}
-	text := id.String()
+	id := only.String()
 	if !p.sole {
-		text = text[:19]
+		id = id[:19]
 	}
-	all = append(all, a.id.String(), a.at, text, optional(a.tenant), a.actor.ID, a.actor.Name,
+	all = append(all, a.id.String(), a.at, id, optional(a.tenant), a.actor.ID, a.actor.Name,
 		string(a.actor.Kind), optional(a.actor.OnBehalfOf), s.model)
 	if v.names {
 		all = append(all, textArray(names))

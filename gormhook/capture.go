@@ -4,6 +4,7 @@ import (
 	"context"
 	"database/sql"
 	"database/sql/driver"
+	"errors"
 	"fmt"
 	"reflect"
 	"strings"
@@ -108,6 +109,7 @@ func (c *capture) audited(r *request) (response, error) {
 	if err != nil {
 		return response{}, h.failure(r.ctx, err)
 	}
+	defer r.fail() // whatever has not settled it
 	if h.plugin.MaxRows > 0 {
 		if done, out, err := c.bounded(r); done {
 			return out, err
@@ -118,7 +120,6 @@ func (c *capture) audited(r *request) (response, error) {
 		if p.stale {
 			h.tables.forget()
 			if r.table, err = h.tables.of(r.ctx, r.pool, h.dialect, h.tableKey(r.subject, c.tableText(r.text))); err != nil {
-				r.settle(false, false)
 				return response{}, h.failure(r.ctx, err)
 			}
 			v, p = c.plan(r)
@@ -131,17 +132,23 @@ func (c *capture) audited(r *request) (response, error) {
 }
 
 // again runs the one statement, and once more where a key was changed under
-// it: nothing is done then, and the next one sees the new key. In a caller's
-// transaction that is the caller's to do, as after any serialization failure.
+// it, or where somebody has written the action's own entry: nothing is done
+// then, and the next one knows. In a caller's transaction that is the caller's
+// to do, as after any serialization failure.
 func (c *capture) again(r *request, v variant, p *plan) (out response, err error) {
 	const most = 5
 	for range most {
-		if out, err = c.single(r, v, p); err == nil || !strings.Contains(err.Error(), keyChanged) {
-			return out, err
+		if out, err = c.single(r, v, p); err == nil {
+			return out, nil
 		}
-		if transaction(r.pool) != nil {
-			return response{}, fmt.Errorf("%w: %w", ErrKeyChanged, err)
+		moved := strings.Contains(err.Error(), keyChanged)
+		if moved {
+			err = fmt.Errorf("%w: %w", ErrKeyChanged, err)
 		}
+		if transaction(r.pool) != nil || !moved && !(r.claim.Sole && taken(err)) {
+			break
+		}
+		r.fail()
 		if r.attribution, err = c.hook.attribute(r.ctx, r.subject, r.pool); err != nil {
 			return response{}, c.hook.failure(r.ctx, err)
 		}
@@ -149,7 +156,13 @@ func (c *capture) again(r *request, v variant, p *plan) (out response, err error
 			return c.portable(r)
 		}
 	}
-	return response{}, fmt.Errorf("%w: %w", ErrKeyChanged, err)
+	return response{}, c.hook.classify(r.ctx, err)
+}
+
+// taken reports whether an error says that an entry's id is there already.
+func taken(err error) bool {
+	var state interface{ SQLState() string }
+	return errors.As(err, &state) && state.SQLState() == "23505" && ourTables.MatchString(err.Error())
 }
 
 // tableKey returns what a table is remembered by.
@@ -183,7 +196,7 @@ const maxParams = 65535
 
 // plan returns the one statement for the request.
 func (c *capture) plan(r *request) (variant, *plan) {
-	v := variant{own: r.mode, claimed: r.claim.Held, names: r.names != nil, deleted: c.deleted, query: r.query}
+	v := variant{own: r.mode, claimed: r.claim.Held, contested: r.claim.Held && !r.claim.Sole, names: r.names != nil, deleted: c.deleted, query: r.query}
 	key := planKey{query: r.text, subject: r.subject, table: r.table, variant: v}
 	return v, c.hook.plans.get(key, func() *plan {
 		return planPostgres(r.text, len(r.args), r.subject, r.table, v)
@@ -198,8 +211,7 @@ func (c *capture) single(r *request, v variant, p *plan) (response, error) {
 	case shapeTag:
 		result, err := r.pool.ExecContext(r.ctx, p.text, args...)
 		if err != nil {
-			r.settle(false, false)
-			return response{}, c.hook.classify(r.ctx, err)
+			return response{}, err
 		}
 		n, err := result.RowsAffected()
 		r.settle(n > 0, durable)
@@ -210,24 +222,22 @@ func (c *capture) single(r *request, v variant, p *plan) (response, error) {
 		}
 		rows, err := r.pool.QueryContext(r.ctx, p.text, args...) //nolint:rowserrcheck // they are the caller's
 		if err != nil {
-			r.settle(false, false)
-			return response{}, c.hook.classify(r.ctx, err)
+			return response{}, err
 		}
 		c.unsettled, c.waiting = r.attribution, true
+		r.claim = trail.Claim{} // until then
 		return response{rows: rows}, nil
 	case shapeCount:
 		affected, owned, err := scanCount(r.ctx, r.pool, p.text, args)
 		if err != nil {
-			r.settle(false, false)
-			return response{}, c.hook.classify(r.ctx, err)
+			return response{}, err
 		}
 		r.settle(owned, durable)
 		return response{result: driver.RowsAffected(affected)}, nil
 	default: // shapeOwned
 		rows, err := collect(r.ctx, r.pool, p.text, args)
 		if err != nil {
-			r.settle(false, false)
-			return response{}, c.hook.classify(r.ctx, err)
+			return response{}, err
 		}
 		owned := false
 		if len(rows.values) > 0 {
@@ -244,8 +254,7 @@ func (c *capture) single(r *request, v variant, p *plan) (response, error) {
 func (c *capture) buffered(r *request, text string, args []any) (response, error) {
 	rows, err := collect(r.ctx, r.pool, text, args)
 	if err != nil {
-		r.settle(false, false)
-		return response{}, c.hook.classify(r.ctx, err)
+		return response{}, err
 	}
 	r.settle(len(rows.values) > 0, transaction(r.pool) == nil)
 	out, err := rows.replay(r.ctx) //nolint:rowserrcheck // they are the caller's
@@ -256,8 +265,11 @@ func (c *capture) buffered(r *request, text string, args []any) (response, error
 func (c *capture) done() {
 	if c.waiting {
 		c.waiting = false
-		written := c.db.Error == nil && c.db.RowsAffected > 0
-		c.unsettled.settle(written, transaction(c.ConnPool) == nil)
+		if c.db.Error != nil {
+			c.unsettled.fail()
+			return
+		}
+		c.unsettled.settle(c.db.RowsAffected > 0, transaction(c.ConnPool) == nil)
 	}
 }
 

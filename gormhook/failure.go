@@ -118,7 +118,6 @@ func answered(err error) bool {
 func (c *capture) attempt(r *request) (out response, err error) {
 	defer func() {
 		if p := recover(); p != nil {
-			r.settle(false, false)
 			out, err = response{}, c.hook.failure(r.ctx, fmt.Errorf("panic: %v", p))
 		}
 	}()

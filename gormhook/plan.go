@@ -14,10 +14,12 @@ const (
 // variant is what the text of a plan depends on beside the statement's own.
 type variant struct {
 	own     ownMode
-	claimed bool // the id is a trace's, which somebody else may have taken
-	names   bool // the labels of the rows are given
-	deleted bool // a statement of GORM's delete, whatever its verb
-	query   bool // the caller wants rows
+	claimed bool // the own entry is an action's, with its event and context
+	// contested: somebody else may have written the own entry.
+	contested bool
+	names     bool // the labels of the rows are given
+	deleted   bool // a statement of GORM's delete, whatever its verb
+	query     bool // the caller wants rows
 }
 
 // shape is how the result of a plan tells what happened.
@@ -34,7 +36,7 @@ const (
 type plan struct {
 	text  string
 	shape shape
-	// sole: exactly one row is inserted, whose id is given in whole.
+	// sole: there is one entry at the most, whose id is given in whole.
 	sole bool
 	ok   bool // false: the statement cannot be planned, the portable path takes it
 	// stale: the statement names a column that the table did not have.

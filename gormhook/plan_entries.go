@@ -26,15 +26,16 @@ const allChanged = "\nLIMIT CASE WHEN (SELECT count(*) FROM audit__old) <> (SELE
 	", of rows: ' || (SELECT count(*) FROM audit__old))::bigint END"
 
 // shapeOf returns the shape of the result: rows where the caller wants rows,
-// else the command tag, if each row that is affected leaves an entry and
-// nobody needs to know whether one was the action's own.
+// else the command tag, if each row that is affected leaves an entry. Where
+// that does not tell whether one was the action's own, something else does.
 func (p *planner) shapeOf(each bool) shape {
+	tells := !p.variant.claimed || each && p.variant.own == ownFirst && !p.variant.contested
 	switch {
-	case p.variant.query && p.variant.claimed:
-		return shapeOwned
-	case p.variant.query:
+	case p.variant.query && tells:
 		return shapeRows
-	case each && !p.variant.claimed:
+	case p.variant.query:
+		return shapeOwned
+	case each && tells:
 		return shapeTag
 	default:
 		return shapeCount
@@ -42,28 +43,28 @@ func (p *planner) shapeOf(each bool) shape {
 }
 
 // finish writes the INSERT of the entries behind the CTEs, and what the
-// statement returns. An entry whose id is a trace's is inserted where nobody
-// else has written it, which only the index can tell; the row gets an entry
-// with an id of its own otherwise.
+// statement returns.
 func (p *planner) finish(out *plan, b *strings.Builder, row changed) *plan {
 	owned := `FALSE`
-	if p.variant.claimed {
-		owned = `EXISTS (SELECT 1 FROM audit__own)`
-		own := p.own()
-		b.WriteString(", audit__rows AS MATERIALIZED (\n" + p.rows(out, row) + "\n), audit__own AS (\n" +
-			p.insertion(p.param(paramTrace, "uuid"), p.param(paramEvent, "text"), p.param(paramContext, "jsonb")) +
-			"\nFROM audit__rows WHERE " + own + "\nON CONFLICT (id) DO NOTHING RETURNING id\n), audit__entry AS (\n" +
-			p.insertion(p.freshID(), `audit__event`, `NULL::jsonb`) +
-			"\nFROM audit__rows WHERE NOT " + own + " OR NOT " + owned + "\n)")
+	if p.variant.contested {
+		owned = p.contested(out, b, row)
 	} else {
 		entriesLast := out.shape == shapeTag && row.each
 		if !entriesLast {
 			b.WriteString(", audit__entry AS (")
 		}
-		b.WriteString("\n" + p.insertion(p.id(out), `audit__event`, `NULL::jsonb`) + "\nFROM (" + p.rows(out, row) + ") AS audit__rows")
+		event, context := `audit__event`, `NULL::jsonb`
+		if p.variant.claimed {
+			event, context = p.ownOr(out, p.param(paramEvent, "text"), event), p.ownOr(out, p.param(paramContext, "jsonb"), context)
+		}
+		b.WriteString("\n" + p.insertion(p.id(out), event, context) + "\nFROM (" + p.rows(out, row) + ") AS audit__rows")
 		if entriesLast {
 			out.text = b.String()
 			return out
+		}
+		if out.shape == shapeCount || out.shape == shapeOwned {
+			b.WriteString("\nRETURNING id = " + p.param(paramTrace, "uuid") + " AS audit__is_own")
+			owned = `EXISTS (SELECT 1 FROM audit__entry WHERE audit__is_own)`
 		}
 		b.WriteString("\n)")
 	}
@@ -117,12 +118,38 @@ func (p *planner) returned() string {
 	return b.String()
 }
 
+// contested writes the INSERT of the entries where somebody else may have
+// written the action's own, which only the index can tell; the row gets an entry
+// with an id of its own then. It returns the condition that it was written here.
+func (p *planner) contested(out *plan, b *strings.Builder, row changed) (owned string) {
+	owned = `EXISTS (SELECT 1 FROM audit__own)`
+	own := p.own()
+	b.WriteString(", audit__rows AS MATERIALIZED (\n" + p.rows(out, row) + "\n), audit__own AS (\n" +
+		p.insertion(p.param(paramTrace, "uuid"), p.param(paramEvent, "text"), p.param(paramContext, "jsonb")) +
+		"\nFROM audit__rows WHERE " + own + "\nON CONFLICT (id) DO NOTHING RETURNING id\n), audit__entry AS (\n" +
+		p.insertion(p.freshID(), `audit__event`, `NULL::jsonb`) +
+		"\nFROM audit__rows WHERE NOT " + own + " OR NOT " + owned + "\n)")
+	return owned
+}
+
 // own returns the condition that a row is the action's own.
 func (p *planner) own() string {
 	if p.variant.own == ownEntity {
 		return `(audit__entity = ` + p.param(paramEntity, "text") + `)`
 	}
 	return `(audit__number = 1)`
+}
+
+// ownOr returns one expression for the action's own entry, another for others.
+func (p *planner) ownOr(out *plan, own, other string) string {
+	switch {
+	case p.variant.own == ownNone:
+		return other
+	case p.variant.own == ownFirst && out.sole:
+		return own
+	default:
+		return `CASE WHEN ` + p.own() + ` THEN ` + own + ` ELSE ` + other + ` END`
+	}
 }
 
 // freshID returns the expression of an id that begins with the statement's
@@ -132,16 +159,16 @@ func (p *planner) freshID() string {
 	return `(` + p.param(paramID, "text") + ` || substr(gen_random_uuid()::text, 20))::uuid`
 }
 
-// id returns the expression of an entry's id outside any action: the first row
-// of the statement has the id of its trace.
+// id returns the expression of an entry's id.
 func (p *planner) id(out *plan) string {
+	given := p.param(paramID, "uuid")
 	switch {
-	case out.sole:
-		return p.param(paramID, "uuid")
-	case p.variant.own == ownFirst:
-		return `CASE WHEN audit__number = 1 THEN ` + p.param(paramTrace, "uuid") + ` ELSE ` + p.freshID() + ` END`
+	case !out.sole:
+		return p.ownOr(out, p.param(paramTrace, "uuid"), p.freshID())
+	case p.variant.own == ownEntity:
+		return p.ownOr(out, p.param(paramTrace, "uuid"), given)
 	default:
-		return p.freshID()
+		return given
 	}
 }
 
@@ -156,7 +183,11 @@ func (p *planner) rows(out *plan, row changed) string {
 		number = `row_number() OVER () AS audit__number, `
 	}
 	if p.variant.names {
-		name = `(` + p.param(paramNames, "text[]") + `)[row_number() OVER ()]`
+		place := `row_number() OVER ()`
+		if out.sole {
+			place = `1`
+		}
+		name = `(` + p.param(paramNames, "text[]") + `)[` + place + `]`
 	}
 	query := `SELECT ` + number + row.entity + ` AS audit__entity, ` + name + ` AS audit__label, ` +
 		row.event + ` AS audit__event, ` + row.operation + ` AS audit__operation, ` +

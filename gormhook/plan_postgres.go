@@ -23,7 +23,7 @@ type planner struct {
 const (
 	paramTrace = 1 + iota
 	paramAt
-	paramID // the first 19 characters of an id, or all of one
+	paramID // the first 19 characters of an id, or all of the only one
 	paramTenant
 	paramUserID
 	paramUserName
@@ -70,7 +70,7 @@ func (p *planner) insertPlan() *plan {
 	if p.or || p.tuples == 0 {
 		return &plan{}
 	}
-	out := &plan{ok: true, shape: p.shapeOf(true), sole: p.tuples == 1 && p.conflict == "" && !p.variant.claimed}
+	out := p.planned(true, p.tuples == 1)
 	var b strings.Builder
 	b.WriteString("WITH audit__new AS (\nINSERT INTO " + p.parsed.table)
 	if p.alias != "" {
@@ -229,12 +229,21 @@ func (p *planner) updatePlan() *plan {
 		row.name = `audit__name`
 	}
 	b.WriteString("\n)")
-	row.locked = !p.table.rewritten // a trigger may leave a row as it is
-	out := &plan{ok: true, shape: p.shapeOf(false)}
-	if out.shape == shapeCount && !p.variant.claimed && p.ofOne(key) {
+	one := p.ofOne(key)
+	// A trigger may leave a row as it is. And no other key than the one that the
+	// condition names can be under the lock.
+	row.locked = !p.table.rewritten && !one
+	out := p.planned(false, one)
+	if out.shape == shapeCount && !p.variant.claimed && one {
 		out.shape = shapeTag // of the one row that may be selected
 	}
 	return p.finish(out, &b, row)
+}
+
+// planned returns a plan without its text: whether each row that is affected
+// leaves an entry, and whether there is one at the most.
+func (p *planner) planned(each, one bool) *plan {
+	return &plan{ok: true, shape: p.shapeOf(each), sole: one && !p.variant.contested}
 }
 
 // ofOne reports whether the condition names the whole key, each column by =
@@ -338,7 +347,8 @@ func (p *planner) deletePlan() *plan {
 		b.WriteString("\nWHERE " + p.where)
 	}
 	b.WriteString("\nRETURNING *\n)")
-	return p.finish(&plan{ok: true, shape: p.shapeOf(true)}, &b, changed{
+	key := p.table.identity(p.subject)
+	return p.finish(p.planned(true, key != nil && p.ofOne(key)), &b, changed{
 		each: true, operation: `'delete'`, event: `'delete'`, from: `audit__old`,
 		entity: p.table.entityID(p.subject, p.table.label(p.subject), p.of("audit__old")),
 		before: p.table.row(p.subject.rule, `audit__old`), after: `NULL::jsonb`, name: p.name("audit__old"),

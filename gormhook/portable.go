@@ -20,7 +20,6 @@ func (c *capture) portable(r *request) (response, error) {
 	if transaction(r.pool) != nil {
 		out, owned, err := c.whole(r)
 		if err != nil {
-			r.settle(false, false)
 			return response{}, err
 		}
 		r.settle(owned, false)
@@ -35,7 +34,6 @@ func (c *capture) portable(r *request) (response, error) {
 		return err
 	})
 	if err != nil {
-		r.settle(false, false)
 		return response{}, err
 	}
 	r.settle(owned, true)
@@ -206,12 +204,14 @@ func (c *capture) entries(r *request, parsed *parsed, changes []change) (entries
 		if !owned && r.isOwn(len(entries), e.EntityID) {
 			own := e
 			own.ID = r.id
-			if !r.claim.Held { // a trace of this statement's own
+			if r.claim.Held {
+				own.Event, own.Context = r.own.Event, r.own.Context
+			}
+			if !r.claim.Held || r.claim.Sole { // nobody else has the id
 				owned = true
 				entries = append(entries, own)
 				continue
 			}
-			own.Event, own.Context = r.own.Event, r.own.Context
 			if owned, err = store.InsertOnce(r.ctx, r.pool, c.hook.dialect, own); err != nil {
 				return nil, false, err
 			}

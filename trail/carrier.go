@@ -62,6 +62,7 @@ func Inject(ctx context.Context, c Carrier) {
 	if !ok {
 		return
 	}
+	t.share()
 	a := t.Action()
 	out := carried{
 		Version: 1, Trace: t.id, Actor: a.Actor, Event: a.Event, Model: a.Model,
@@ -73,6 +74,13 @@ func Inject(ctx context.Context, c Carrier) {
 		text = out.encode()
 	}
 	c.Set(CarrierKey, text)
+}
+
+// share notes that others may write the action's own entry from now on.
+func (t *Trace) share() {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.shared = true
 }
 
 func (out carried) encode() string {

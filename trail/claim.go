@@ -1,5 +1,7 @@
 package trail
 
+import "time"
+
 // ownPhase is how far an action's own entry has come.
 type ownPhase uint8
 
@@ -12,9 +14,10 @@ const (
 
 type ownState struct {
 	phase ownPhase
-	was   ownPhase // the phase before ownReserved
-	tx    any      // where it was written, while ownTentative
-	doubt bool     // part of tx was rolled back since
+	was   ownPhase      // the phase before ownReserved
+	tx    any           // where it was written, while ownTentative
+	doubt bool          // part of tx was rolled back since
+	free  chan struct{} // closed when it is ownReserved no more, where somebody waits
 }
 
 // Claim is a statement's right to write the action's own entry, see
@@ -28,6 +31,10 @@ type Claim struct {
 	// EntityID is the entity that the row must be of; empty where the action
 	// has not named it, so that any row of the model will do.
 	EntityID string
+	// Sole: the id is known to this trace alone, and no statement has had a
+	// claim whose outcome is in doubt: there is no entry with it, and while the
+	// claim is held nobody writes one. It need not be asked for.
+	Sole bool
 
 	trace *Trace
 	tx    any
@@ -69,15 +76,30 @@ func (t *Trace) Claim(model string, tx any, done func(tx any) bool) (Claim, erro
 	case ownReserved, ownKept:
 		return Claim{}, nil
 	}
-	c := Claim{Held: true, EntityID: t.action.EntityID, trace: t, tx: tx}
+	c := Claim{Held: true, EntityID: t.action.EntityID, Sole: t.own.phase == ownFree && !t.shared, trace: t, tx: tx}
 	t.own.was, t.own.phase = t.own.phase, ownReserved
 	return c, nil
 }
 
 // Settle tells what came of the claim: whether the own entry was written, and
-// whether what was written is durable already. Settling a claim of ClaimNone
-// does nothing.
+// whether what was written is durable already. It does nothing for a claim that
+// is not held.
 func (c Claim) Settle(written, durable bool) {
+	switch {
+	case !written:
+		c.settle(ownState{phase: ownFree})
+	case durable:
+		c.settle(ownState{phase: ownKept})
+	default:
+		c.settle(ownState{phase: ownTentative, tx: c.tx})
+	}
+}
+
+// Fail tells, in the place of [Claim.Settle], that the statement failed: the
+// own entry may be written all the same, where the answer was lost.
+func (c Claim) Fail() { c.settle(ownState{phase: ownTentative}) }
+
+func (c Claim) settle(to ownState) {
 	if !c.Held {
 		return
 	}
@@ -87,14 +109,34 @@ func (c Claim) Settle(written, durable bool) {
 	if t.own.phase != ownReserved {
 		return // the trace ended meanwhile
 	}
-	switch {
-	case !written:
-		t.own.phase = t.own.was
-	case durable:
-		t.own = ownState{phase: ownKept}
-	default:
-		t.own = ownState{phase: ownTentative, tx: c.tx}
+	if t.own.free != nil {
+		close(t.own.free)
 	}
+	if to.phase == ownFree {
+		to = ownState{phase: t.own.was, tx: t.own.tx, doubt: t.own.doubt}
+	}
+	t.own = to
+}
+
+// unclaimed waits, within the bound of an end, for the statement that is about
+// to write the own entry. It locks the trace.
+func (t *Trace) unclaimed() {
+	t.mu.Lock()
+	if t.own.phase != ownReserved {
+		return
+	}
+	if t.own.free == nil {
+		t.own.free = make(chan struct{})
+	}
+	free := t.own.free
+	t.mu.Unlock()
+	bound := time.NewTimer(writeTimeout)
+	defer bound.Stop()
+	select {
+	case <-free:
+	case <-bound.C:
+	}
+	t.mu.Lock()
 }
 
 // Committed tells that the transaction tx is durable, as [Trace.Claim] knew

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"sync"
 	"testing"
+	"time"
 
 	"pgregory.net/rapid"
 
@@ -291,19 +292,78 @@ func TestClaimOfManyGoroutines(t *testing.T) {
 	}
 }
 
-// A claim that is settled behind the end changes nothing of it.
-func TestSettleBehindTheEnd(t *testing.T) {
-	m := recording(t)
-	_, trace := start(t, t.Context(), trail.Action{Actor: una, Event: trail.Update, Model: "thing"})
-	claim, err := trace.Claim("thing", nil, ended)
-	if err != nil || !claim.Held {
-		t.Fatalf("the claim is held: %t, %v", claim.Held, err)
+// An end waits for the statement that is about to write the entry.
+func TestEndBesideAClaim(t *testing.T) {
+	for _, c := range []struct {
+		reason  string
+		settle  func(trail.Claim)
+		entries int
+	}{
+		{"the entry is written", func(c trail.Claim) { c.Settle(true, true) }, 0},
+		{"the entry may be taken back", func(c trail.Claim) { c.Settle(true, false) }, 1},
+		{"there was no row", func(c trail.Claim) { c.Settle(false, true) }, 1},
+		{"nobody knows", func(c trail.Claim) { c.Fail() }, 1},
+	} {
+		t.Run(c.reason, func(t *testing.T) {
+			m := recording(t)
+			_, trace := start(t, t.Context(), trail.Action{Actor: una, Event: trail.Update, Model: "thing"})
+			claim, err := trace.Claim("thing", nil, ended)
+			if err != nil || !claim.Held || !claim.Sole {
+				t.Fatalf("the claim is held: %t, alone: %t, %v", claim.Held, claim.Sole, err)
+			}
+			end := make(chan error)
+			go func() { end <- trace.End(nil) }()
+			c.settle(claim)
+			if err := <-end; err != nil {
+				t.Fatal(err)
+			}
+			claim.Settle(true, true) // too late to change anything
+			if err := trace.End(nil); !errors.Is(err, trail.ErrEnded) || len(m.entries) != c.entries {
+				t.Errorf("got %v, %d entries, want %d", err, len(m.entries), c.entries)
+			}
+		})
 	}
-	if err := trace.End(nil); err != nil {
-		t.Fatal(err)
-	}
-	claim.Settle(true, true)
-	if err := trace.End(nil); !errors.Is(err, trail.ErrEnded) || len(m.entries) != 1 {
-		t.Errorf("got %v, %d entries", err, len(m.entries))
+}
+
+// TestSole: a claim is the only one to the id until others know it, or a
+// statement has failed whose outcome nobody knows.
+func TestSole(t *testing.T) {
+	for _, c := range []struct {
+		reason  string
+		options trail.Options
+		before  func(context.Context, *trail.Trace)
+		sole    bool
+	}{
+		{reason: "a trace of its own", sole: true},
+		{reason: "an id from outside", options: trail.Options{ID: trail.NewID(time.Now())}},
+		{reason: "a trace that was handed on", before: func(ctx context.Context, _ *trail.Trace) { trail.Inject(ctx, trail.MapCarrier{}) }},
+		{reason: "behind a statement without a row", sole: true, before: func(_ context.Context, tr *trail.Trace) {
+			claim, _ := tr.Claim("thing", nil, ended)
+			claim.Settle(false, true)
+		}},
+		{reason: "behind a statement that failed", before: func(_ context.Context, tr *trail.Trace) {
+			claim, _ := tr.Claim("thing", nil, ended)
+			claim.Fail()
+		}},
+		{reason: "behind a transaction that is over", before: func(_ context.Context, tr *trail.Trace) {
+			claim, _ := tr.Claim("thing", &tx{ended: true}, ended)
+			claim.Settle(true, false)
+		}},
+	} {
+		t.Run(c.reason, func(t *testing.T) {
+			recording(t)
+			s := new(trail.Scope)
+			if err := s.Start(t.Context(), trail.Action{Actor: una, Event: trail.Update, Model: "thing"}, c.options); err != nil {
+				t.Fatal(err)
+			}
+			if c.before != nil {
+				c.before(s, s.Trace())
+			}
+			claim, err := s.Trace().Claim("thing", nil, ended)
+			if err != nil || !claim.Held || claim.Sole != c.sole {
+				t.Errorf("the claim is held: %t, alone: %t (%v), want %t", claim.Held, claim.Sole, err, c.sole)
+			}
+			claim.Settle(false, true)
+		})
 	}
 }

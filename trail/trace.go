@@ -62,13 +62,14 @@ type Trace struct {
 	action   Action
 	parent   uuid.UUID
 	remote   bool
+	shared   bool // its id was given from outside, or has gone there
 	recorder Recorder
 	source   Source
 	ctx      context.Context //nolint:containedctx // the values of the action's context, for its end
 
 	late atomic.Bool // an entry ahead is still owed
 
-	mu      sync.Mutex // guards what follows, and action and source
+	mu      sync.Mutex // guards what follows, and action, source and shared
 	own     ownState
 	says    Result // what the own entry says of the outcome, as far as it is known
 	ended   bool
@@ -105,11 +106,11 @@ func (s *Scope) Start(ctx context.Context, a Action, o Options) error {
 	if o.Started.IsZero() {
 		o.Started = time.Now()
 	}
-	if o.ID == uuid.Nil {
-		o.ID = NewID(o.Started)
-	}
 	s.Context = ctx
 	t := &s.trace
+	if t.shared = o.ID != uuid.Nil; !t.shared {
+		o.ID = NewID(o.Started)
+	}
 	t.name(o.ID)
 	t.started = o.Started
 	t.action = a.normalize()
@@ -267,7 +268,7 @@ func (t *Trace) End(err error) error {
 // else: the action's entry is made sure of, its outcome is not written, and
 // the trace may be ended again.
 func (t *Trace) Finish(o Outcome) error {
-	t.mu.Lock()
+	t.unclaimed()
 	if t.ended {
 		t.mu.Unlock()
 		return ErrEnded
