@@ -145,7 +145,7 @@ func (c *capture) again(r *request, v variant, p *plan) (out response, err error
 		if moved {
 			err = fmt.Errorf("%w: %w", ErrKeyChanged, err)
 		}
-		if transaction(r.pool) != nil || !moved && !(r.claim.Sole && taken(err)) {
+		if transaction(r.pool) != nil || !moved && !(c.unasked(r) && taken(err)) {
 			break
 		}
 		r.fail()
@@ -158,6 +158,11 @@ func (c *capture) again(r *request, v variant, p *plan) (out response, err error
 	}
 	return response{}, c.hook.classify(r.ctx, err)
 }
+
+// unasked reports whether the action's own entry may be inserted unasked: nobody
+// else is known to write it, and the statement can be run again if the end of
+// the trace has.
+func (c *capture) unasked(r *request) bool { return r.claim.Sole && transaction(r.pool) == nil }
 
 // taken reports whether an error says that an entry's id is there already.
 func taken(err error) bool {
@@ -196,7 +201,10 @@ const maxParams = 65535
 
 // plan returns the one statement for the request.
 func (c *capture) plan(r *request) (variant, *plan) {
-	v := variant{own: r.mode, claimed: r.claim.Held, contested: r.claim.Held && !r.claim.Sole, names: r.names != nil, deleted: c.deleted, query: r.query}
+	v := variant{
+		own: r.mode, claimed: r.claim.Held, contested: r.claim.Held && !c.unasked(r),
+		names: r.names != nil, deleted: c.deleted, query: r.query,
+	}
 	key := planKey{query: r.text, subject: r.subject, table: r.table, variant: v}
 	return v, c.hook.plans.get(key, func() *plan {
 		return planPostgres(r.text, len(r.args), r.subject, r.table, v)

@@ -204,14 +204,12 @@ func (c *capture) entries(r *request, parsed *parsed, changes []change) (entries
 		if !owned && r.isOwn(len(entries), e.EntityID) {
 			own := e
 			own.ID = r.id
-			if r.claim.Held {
-				own.Event, own.Context = r.own.Event, r.own.Context
-			}
-			if !r.claim.Held || r.claim.Sole { // nobody else has the id
+			if !r.claim.Held { // a trace of this statement's own
 				owned = true
 				entries = append(entries, own)
 				continue
 			}
+			own.Event, own.Context = r.own.Event, r.own.Context
 			if owned, err = store.InsertOnce(r.ctx, r.pool, c.hook.dialect, own); err != nil {
 				return nil, false, err
 			}

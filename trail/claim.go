@@ -1,7 +1,5 @@
 package trail
 
-import "time"
-
 // ownPhase is how far an action's own entry has come.
 type ownPhase uint8
 
@@ -17,7 +15,6 @@ type ownState struct {
 	was   ownPhase      // the phase before ownReserved
 	tx    any           // where it was written, while ownTentative
 	doubt bool          // part of tx was rolled back since
-	free  chan struct{} // closed when it is ownReserved no more, where somebody waits
 }
 
 // Claim is a statement's right to write the action's own entry, see
@@ -32,8 +29,9 @@ type Claim struct {
 	// has not named it, so that any row of the model will do.
 	EntityID string
 	// Sole: the id is known to this trace alone, and no statement has had a
-	// claim whose outcome is in doubt: there is no entry with it, and while the
-	// claim is held nobody writes one. It need not be asked for.
+	// claim whose outcome is in doubt: there is no entry with it, unless the end
+	// of the trace overtakes the statement. One that can be run again may
+	// insert it unasked.
 	Sole bool
 
 	trace *Trace
@@ -109,34 +107,10 @@ func (c Claim) settle(to ownState) {
 	if t.own.phase != ownReserved {
 		return // the trace ended meanwhile
 	}
-	if t.own.free != nil {
-		close(t.own.free)
-	}
 	if to.phase == ownFree {
 		to = ownState{phase: t.own.was, tx: t.own.tx, doubt: t.own.doubt}
 	}
 	t.own = to
-}
-
-// unclaimed waits, within the bound of an end, for the statement that is about
-// to write the own entry. It locks the trace.
-func (t *Trace) unclaimed() {
-	t.mu.Lock()
-	if t.own.phase != ownReserved {
-		return
-	}
-	if t.own.free == nil {
-		t.own.free = make(chan struct{})
-	}
-	free := t.own.free
-	t.mu.Unlock()
-	bound := time.NewTimer(writeTimeout)
-	defer bound.Stop()
-	select {
-	case <-free:
-	case <-bound.C:
-	}
-	t.mu.Lock()
 }
 
 // Committed tells that the transaction tx is durable, as [Trace.Claim] knew

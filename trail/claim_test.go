@@ -292,36 +292,21 @@ func TestClaimOfManyGoroutines(t *testing.T) {
 	}
 }
 
-// An end waits for the statement that is about to write the entry.
-func TestEndBesideAClaim(t *testing.T) {
-	for _, c := range []struct {
-		reason  string
-		settle  func(trail.Claim)
-		entries int
-	}{
-		{"the entry is written", func(c trail.Claim) { c.Settle(true, true) }, 0},
-		{"the entry may be taken back", func(c trail.Claim) { c.Settle(true, false) }, 1},
-		{"there was no row", func(c trail.Claim) { c.Settle(false, true) }, 1},
-		{"nobody knows", func(c trail.Claim) { c.Fail() }, 1},
-	} {
-		t.Run(c.reason, func(t *testing.T) {
-			m := recording(t)
-			_, trace := start(t, t.Context(), trail.Action{Actor: una, Event: trail.Update, Model: "thing"})
-			claim, err := trace.Claim("thing", nil, ended)
-			if err != nil || !claim.Held || !claim.Sole {
-				t.Fatalf("the claim is held: %t, alone: %t, %v", claim.Held, claim.Sole, err)
-			}
-			end := make(chan error)
-			go func() { end <- trace.End(nil) }()
-			c.settle(claim)
-			if err := <-end; err != nil {
-				t.Fatal(err)
-			}
-			claim.Settle(true, true) // too late to change anything
-			if err := trace.End(nil); !errors.Is(err, trail.ErrEnded) || len(m.entries) != c.entries {
-				t.Errorf("got %v, %d entries, want %d", err, len(m.entries), c.entries)
-			}
-		})
+// A claim that is settled behind the end changes nothing of it.
+func TestSettleBehindTheEnd(t *testing.T) {
+	m := recording(t)
+	_, trace := start(t, t.Context(), trail.Action{Actor: una, Event: trail.Update, Model: "thing"})
+	claim, err := trace.Claim("thing", nil, ended)
+	if err != nil || !claim.Held {
+		t.Fatalf("the claim is held: %t, %v", claim.Held, err)
+	}
+	if err := trace.End(nil); err != nil {
+		t.Fatal(err)
+	}
+	claim.Settle(true, true)
+	claim.Fail()
+	if err := trace.End(nil); !errors.Is(err, trail.ErrEnded) || len(m.entries) != 1 {
+		t.Errorf("got %v, %d entries", err, len(m.entries))
 	}
 }
 

@@ -268,7 +268,7 @@ func (t *Trace) End(err error) error {
 // else: the action's entry is made sure of, its outcome is not written, and
 // the trace may be ended again.
 func (t *Trace) Finish(o Outcome) error {
-	t.unclaimed()
+	t.mu.Lock()
 	if t.ended {
 		t.mu.Unlock()
 		return ErrEnded
