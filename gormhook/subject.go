@@ -140,7 +140,7 @@ func newSubject(p *Plugin, sch *schema.Schema, table string, models []*schema.Sc
 	s.model = snake(inflection.Singular(bare))
 	typeName := ""
 	if sch != nil {
-		s.readModel(sch)
+		s.readModel(sch, owns(sch))
 		typeName = sch.Name
 	}
 	for _, m := range models {
@@ -165,11 +165,14 @@ func (s *subject) keepSecrets(sch *schema.Schema) {
 	}
 }
 
-func (s *subject) readModel(sch *schema.Schema) {
+// readModel reads what a model says. Its type names the rows of its own table
+// only: those of an archive of the same shape are others, though their keys may
+// be the same.
+func (s *subject) readModel(sch *schema.Schema, owns bool) {
 	if sch.ModelType == nil {
 		return
 	}
-	if named := sch.ModelType.Name(); named != "" {
+	if named := sch.ModelType.Name(); named != "" && owns {
 		s.model = snake(named)
 	}
 	v := reflect.New(sch.ModelType).Interface()
