@@ -179,9 +179,9 @@ func (h *hook) raw(next func(*gorm.DB)) func(*gorm.DB) {
 			_ = db.AddError(fmt.Errorf("%w: %s", ErrRawSQL, withoutLiterals(stmt.SQL.String(), h.dialect)))
 			return
 		}
-		c := &rawCapture{ConnPool: stmt.ConnPool, hook: h, subject: subject, summary: s}
-		stmt.ConnPool = c
-		defer func() { stmt.ConnPool = c.ConnPool }()
+		pool := stmt.ConnPool
+		stmt.ConnPool = &rawCapture{ConnPool: beneath(pool), hook: h, subject: subject, summary: s}
+		defer func() { stmt.ConnPool = pool }()
 		next(db)
 	}
 }
