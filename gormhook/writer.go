@@ -158,6 +158,8 @@ func (w *writer) update() ([]change, *collected, error) {
 		rows, err = w.updateLocked(before)
 	case each:
 		rows, err = w.updateEach(before)
+	case computed(w.parsed.where):
+		rows, err = w.updateFound(before)
 	default:
 		rows, err = w.run(text, w.sqliteID(), "", w.args)
 	}
@@ -180,20 +182,63 @@ func (w *writer) updateLocked(before []*image) (*collected, error) {
 	for i, b := range before {
 		locked[i] = b.id
 	}
-	p, n, q := w.parsed, len(w.args), w.parsed.qualifier()
+	p, q := w.parsed, w.parsed.qualifier()
+	set, where, args := p.set, p.where, w.args
+	if p.from == "" && count(p.returning) == 0 {
+		// The rows were found by the condition, which may find others when it
+		// is asked again: those at random, or of now.
+		set, args = piece(w.hook.dialect, p.set, w.args, 0, 1)
+		where = ""
+	}
+	n := len(args)
 	text := `UPDATE ` + p.table
 	if p.alias != "" {
 		text += ` AS ` + p.alias
 	}
-	text += ` SET ` + p.set + ` FROM unnest($` + strconv.Itoa(n+1) + `::text[]) AS audit__locked(audit__id)`
+	text += ` SET ` + set + ` FROM unnest($` + strconv.Itoa(n+1) + `::text[]) AS audit__locked(audit__id)`
 	if p.from != "" {
 		text += `, ` + p.from
 	}
 	text += ` WHERE ` + w.idExpr(q) + ` = audit__id`
-	if p.where != "" {
-		text += ` AND (` + p.where + `)`
+	if where != "" {
+		text += ` AND (` + where + `)`
 	}
-	return w.run(text, `audit__id`, q, append(w.args[:n:n], textArray(locked)))
+	return w.run(text, `audit__id`, q, append(args[:n:n], textArray(locked)))
+}
+
+// computed reports whether a condition calls functions or queries tables, so
+// that it may find other rows when it is asked again: those at random, or of now.
+func computed(where string) bool {
+	l := &lexer{sql: where}
+	var before token
+	for {
+		t := l.next()
+		switch {
+		case t.kind == tokenEnd:
+			return false
+		case t.is(where, "SELECT"), t.is(where, "CURRENT_TIMESTAMP"), t.is(where, "CURRENT_DATE"), t.is(where, "CURRENT_TIME"):
+			return true
+		case t.kind == tokenSymbol && where[t.start] == '(' && before.kind == tokenWord:
+			if !before.is(where, "AND") && !before.is(where, "OR") && !before.is(where, "NOT") && !before.is(where, "IN") {
+				return true
+			}
+		}
+		before = t
+	}
+}
+
+// updateFound changes the rows that were found on SQLite, and no others.
+func (w *writer) updateFound(before []*image) (*collected, error) {
+	list := make([]string, len(before))
+	for i, b := range before {
+		list[i] = quoteJSON(b.id)
+		if w.table.rowid {
+			list[i] = b.id
+		}
+	}
+	ids := `[` + strings.Join(list, `,`) + `]`
+	text, args := w.updateOf(`IN (SELECT value FROM json_each(?))`, ids)
+	return w.run(text, w.sqliteID(), "", args)
 }
 
 // setsID reports whether the statement sets what SQLite identifies rows by.
@@ -215,26 +260,11 @@ func (w *writer) setsID() bool {
 
 // updateEach changes the rows one by one, so that each is known by what it was.
 func (w *writer) updateEach(before []*image) (*collected, error) {
-	p := w.parsed
-	text := `UPDATE ` + p.table
-	if p.alias != "" {
-		text += ` AS ` + p.alias
-	}
-	text += ` SET ` + p.set
-	if p.from != "" {
-		text += ` FROM ` + p.from
-	}
-	text += ` WHERE ` + w.idExpr(p.qualifier()) + ` = ?`
-	args := w.args
-	n := count(p.set) + count(p.from)
-	if p.where != "" {
-		text += ` AND (` + p.where + `)`
-	}
 	var all *collected
 	var affected []*image
 	for _, b := range before {
-		one := append(append(append([]any{}, args[:n]...), b.id), args[n:]...)
-		rows, err := w.run(text, w.sqliteID(), "", one)
+		text, args := w.updateOf(`= ?`, b.id)
+		rows, err := w.run(text, w.sqliteID(), "", args)
 		if err != nil {
 			return nil, err
 		}
@@ -253,6 +283,31 @@ func (w *writer) updateEach(before []*image) (*collected, error) {
 	}
 	w.affected = affected
 	return all, nil
+}
+
+// updateOf returns the statement of SQLite on the rows whose id meets a
+// condition of one parameter. They were found by the statement's own condition,
+// which is asked again only to find what they are joined to.
+func (w *writer) updateOf(condition string, id any) (text string, args []any) {
+	p := w.parsed
+	text = `UPDATE ` + p.table
+	if p.alias != "" {
+		text += ` AS ` + p.alias
+	}
+	text += ` SET ` + p.set
+	n := count(p.set)
+	if p.from != "" {
+		text += ` FROM ` + p.from
+		n += count(p.from)
+	}
+	text += ` WHERE ` + w.idExpr(p.qualifier()) + ` ` + condition
+	args = append(append([]any{}, w.args[:n]...), id)
+	if p.from != "" && p.where != "" {
+		text += ` AND (` + p.where + `)`
+	} else {
+		n += count(p.where)
+	}
+	return text, append(args, w.args[n:]...)
 }
 
 // lock reads the rows that the statement is about to change, under their lock.
@@ -277,11 +332,11 @@ func (w *writer) lock() ([]*image, error) {
 		if p.from != "" {
 			tail = p.from
 		}
-		fragment, used := piece(tail, w.args, count(p.set), 1)
+		fragment, used := piece(w.hook.dialect, tail, w.args, count(p.set), 1)
 		if p.from != "" {
 			text = strings.TrimSuffix(text, p.from) + fragment
 		}
-		where, more := piece(p.where, w.args, count(p.set)+count(p.from), 1+len(used))
+		where, more := piece(w.hook.dialect, p.where, w.args, count(p.set)+count(p.from), 1+len(used))
 		args = append(args, used...)
 		args = append(args, more...)
 		if p.where != "" {
