@@ -46,13 +46,15 @@ type column struct {
 
 // table is what the database knows of a table.
 type table struct {
-	exists  bool
-	plain   bool // an ordinary or partitioned table, without rules
-	oid     string
-	columns []column
-	key     []int           // the primary key, else nil
-	unique  [][]int         // further unique keys that no condition narrows
-	strong  map[string]bool // PostgreSQL: columns of unique keys, which foreign keys may refer to
+	exists bool
+	plain  bool // an ordinary or partitioned table, without rules
+	// elsewhere: what is written may go elsewhere, where nobody counts it.
+	elsewhere bool
+	oid       string
+	columns   []column
+	key       []int           // the primary key, else nil
+	unique    [][]int         // further unique keys that no condition narrows
+	strong    map[string]bool // PostgreSQL: columns of unique keys, which foreign keys may refer to
 	// conflicts are, on SQLite, all unique keys, those of some rows included;
 	// nil stands for one over expressions.
 	conflicts [][]int

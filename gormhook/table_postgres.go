@@ -16,6 +16,7 @@ SELECT json_build_object(
 	'oid', c.oid::text,
 	'plain', c.relkind IN ('r', 'p') AND NOT c.relhasrules,
 	'partitioned', c.relkind = 'p',
+	'ruled', EXISTS (SELECT 1 FROM pg_rewrite w WHERE w.ev_class = c.oid AND w.ev_type <> '1'),
 	'columns', (
 		SELECT json_agg(json_build_object(
 			'name', a.attname,
@@ -76,6 +77,7 @@ func (t *table) readPostgres(ctx context.Context, pool gorm.ConnPool, name strin
 	var read struct {
 		OID                string
 		Plain, Partitioned bool
+		Ruled              bool
 		Columns            []struct {
 			Name, Type string
 			Generated  bool
@@ -91,7 +93,7 @@ func (t *table) readPostgres(ctx context.Context, pool gorm.ConnPool, name strin
 	if err := json.Unmarshal([]byte(text), &read); err != nil {
 		return err
 	}
-	t.exists, t.plain, t.oid = true, read.Plain, read.OID
+	t.exists, t.plain, t.oid, t.elsewhere = true, read.Plain, read.OID, read.Ruled
 	t.rewritten, t.after, t.deferred = read.Before, read.After, read.Deferred
 	for _, c := range read.Columns {
 		k, text := postgresKind(c.Type)

@@ -57,6 +57,7 @@ func (t *table) readSQLite(ctx context.Context, pool gorm.ConnPool, name string)
 	}
 	t.exists = read.SQL != ""
 	t.plain = ordinaryTable(read.SQL)
+	t.elsewhere = t.exists && !t.plain
 	t.rowid = t.plain && !withoutRowid(read.SQL)
 	var integer string
 	keyed := map[int]int{} // place in the key -> column
