@@ -1,10 +1,14 @@
 package gormhook_test
 
 import (
+	"errors"
+	"strings"
 	"testing"
 
 	"gorm.io/gorm"
 	"gorm.io/gorm/clause"
+
+	"github.com/infrakitchen/audit/gormhook"
 )
 
 // RETURNING may ask for what is no column: whether an upsert inserted, where a
@@ -48,4 +52,43 @@ func TestReturningWhatIsNoColumn(t *testing.T) {
 			}
 		})
 	}
+}
+
+// Picky is read by code that may refuse what the database holds.
+type Picky string
+
+func (p *Picky) Scan(v any) error {
+	s, _ := v.(string)
+	if *p = Picky(s); strings.HasPrefix(s, "bad") {
+		return errors.New("picky")
+	}
+	return nil
+}
+
+type Dish struct {
+	ID    int64
+	Name  string
+	Taste Picky `gorm:"type:text;default:(lower('BAD'))"`
+}
+
+// A change is taken back where the caller cannot read what it returned: the
+// implicit transaction is kept for those who may refuse it.
+func TestReturningThatCannotBeRead(t *testing.T) {
+	onRoutes(t, gormhook.Plugin{}, func(t *testing.T, d *fixture) {
+		d.run(t, `CREATE TABLE dishes (id bigint PRIMARY KEY, name text, taste text DEFAULT (lower('BAD')))`)
+		must(t, d.db.Create(&Dish{ID: 1, Name: "a", Taste: "good"})) // the table is known from now on
+		for range 2 {
+			if err := d.db.Create(&Dish{ID: 2, Name: "b"}).Error; err == nil {
+				t.Error("a taste was read that cannot be")
+			}
+			var list []Dish
+			if err := d.db.Model(&list).Clauses(clause.Returning{}).Where("id = 1").Update("taste", "bad").Error; err == nil {
+				t.Error("a taste was read that cannot be")
+			}
+		}
+		d.wants(t, "insert dish 1")
+		if n := d.count(t, "dishes", "taste = 'good'"); n != 1 || d.count(t, "dishes", "1 = 1") != 1 {
+			t.Error("what could not be read was kept")
+		}
+	})
 }

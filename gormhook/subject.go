@@ -32,6 +32,9 @@ type subject struct {
 	softDelete string
 	rules      map[string]rule
 	plugin     *Plugin
+	// scans: a field is read by code of the application's; scansDefaults: one
+	// that comes back from an insert.
+	scans, scansDefaults bool
 }
 
 // rule is what becomes of a column's values.
@@ -181,6 +184,8 @@ func (s *subject) readModel(sch *schema.Schema, owns bool) {
 		s.excluded = s.model == ""
 	}
 	_, s.namer = v.(Namer)
+	s.scans = slices.ContainsFunc(sch.Fields, scanner)
+	s.scansDefaults = slices.ContainsFunc(sch.FieldsWithDefaultDBValue, scanner)
 	if blank, ok := sch.ModelType.FieldByName("_"); ok && blank.Tag.Get("audit") == "-" {
 		s.excluded = true
 	}
