@@ -204,7 +204,7 @@ func (h *hook) raw(next func(*gorm.DB)) func(*gorm.DB) {
 		}
 		s := summaryOf(stmt.SQL.String())
 		if s.schema {
-			defer h.tables.forget()
+			defer func() { h.tables.changed(transaction(stmt.ConnPool)) }()
 		}
 		if s.rollback {
 			defer h.rolledBack(stmt)

@@ -2,6 +2,7 @@ package gormhook
 
 import (
 	"context"
+	"database/sql"
 	"fmt"
 	"strings"
 	"sync"
@@ -93,6 +94,9 @@ func (t *table) column(name string) (int, bool) {
 type tables struct {
 	known      sync.Map // tableKey -> *table
 	generation atomic.Uint64
+	// pending is a transaction that has changed the schema, for itself alone
+	// until it commits.
+	pending atomic.Pointer[sql.Tx]
 }
 
 // tableKey is the name as a statement writes it and, on SQLite, the model that
@@ -108,10 +112,35 @@ func (ts *tables) forget() {
 	ts.known.Clear()
 }
 
+// changed says that a statement has changed the schema, in tx if that is not nil.
+func (ts *tables) changed(tx any) {
+	if t, ok := tx.(*sql.Tx); ok {
+		ts.pending.Store(t)
+	}
+	ts.forget()
+}
+
+// private reports whether pool is a transaction whose schema is its own. What
+// others know is forgotten when it has ended, either way.
+func (ts *tables) private(pool gorm.ConnPool) bool {
+	t := ts.pending.Load()
+	if t == nil {
+		return false
+	}
+	if !finished(t) {
+		return transaction(pool) == any(t)
+	}
+	if ts.pending.CompareAndSwap(t, nil) {
+		ts.forget()
+	}
+	return false
+}
+
 // of returns the table by its name as the statement writes it, reading it
 // through pool where it is not known.
 func (ts *tables) of(ctx context.Context, pool gorm.ConnPool, dialect string, key tableKey) (*table, error) {
-	if v, ok := ts.known.Load(key); ok {
+	private := ts.private(pool)
+	if v, ok := ts.known.Load(key); ok && !private {
 		return v.(*table), nil
 	}
 	t := &table{generation: ts.generation.Load()}
@@ -127,7 +156,7 @@ func (ts *tables) of(ctx context.Context, pool gorm.ConnPool, dialect string, ke
 	if key.model != nil {
 		t.refine(key.model)
 	}
-	if t.exists && t.generation == ts.generation.Load() {
+	if t.exists && !private && t.generation == ts.generation.Load() {
 		ts.known.Store(key, t)
 	}
 	return t, nil
