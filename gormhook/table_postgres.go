@@ -11,7 +11,11 @@ import (
 // its columns with their types (of a domain, the type below it), its unique
 // keys, its triggers (pg_trigger.tgtype: 1 row, 2 before, 4 insert, 16 update,
 // 64 instead) and rules.
+// A trigger may be one of a partition, or of a table that inherits, alone.
 const postgresTable = `
+WITH RECURSIVE tree(oid) AS (
+	SELECT to_regclass($1::text)::oid UNION SELECT i.inhrelid FROM pg_inherits i JOIN tree ON i.inhparent = tree.oid
+)
 SELECT json_build_object(
 	'oid', c.oid::text,
 	'plain', c.relkind IN ('r', 'p') AND NOT c.relhasrules,
@@ -54,15 +58,15 @@ SELECT json_build_object(
 		WHERE i.indrelid = c.oid AND i.indisunique
 	),
 	'deferred', EXISTS (SELECT 1 FROM pg_constraint k WHERE (k.conrelid = c.oid OR k.confrelid = c.oid) AND k.condeferrable)
-		OR EXISTS (SELECT 1 FROM pg_trigger g WHERE g.tgrelid = c.oid AND NOT g.tgisinternal AND g.tgdeferrable),
+		OR EXISTS (SELECT 1 FROM pg_trigger g WHERE g.tgrelid IN (SELECT oid FROM tree) AND NOT g.tgisinternal AND g.tgdeferrable),
 	'before', EXISTS (
 		SELECT 1 FROM pg_trigger g
-		WHERE g.tgrelid = c.oid AND NOT g.tgisinternal AND g.tgenabled <> 'D'
+		WHERE g.tgrelid IN (SELECT oid FROM tree) AND NOT g.tgisinternal AND g.tgenabled <> 'D'
 			AND g.tgtype & 3 = 3 AND g.tgtype & 20 <> 0
 	),
 	'after', EXISTS (
 		SELECT 1 FROM pg_trigger g
-		WHERE g.tgrelid = c.oid AND NOT g.tgisinternal AND g.tgenabled <> 'D'
+		WHERE g.tgrelid IN (SELECT oid FROM tree) AND NOT g.tgisinternal AND g.tgenabled <> 'D'
 			AND g.tgtype & 66 = 0 AND g.tgtype & 20 <> 0
 	)
 )::text
