@@ -58,7 +58,8 @@ type table struct {
 	strong    map[string]bool // PostgreSQL: columns of unique keys, which foreign keys may refer to
 	// conflicts are, on SQLite, all unique keys, those of some rows included;
 	// nil stands for one over expressions.
-	conflicts [][]int
+	conflicts  [][]int
+	collations [][]string // by which each of them compares its columns
 
 	// rewritten: a trigger may change a row as it is written, or a column is
 	// computed from others; the columns that a statement sets are not all.
@@ -68,6 +69,10 @@ type table struct {
 
 	// deferred: a constraint or trigger waits for the commit.
 	deferred bool
+
+	// replaces: on SQLite, a key says ON CONFLICT REPLACE: the rows in the way of
+	// a plain insert are deleted.
+	replaces bool
 
 	rowid      bool   // SQLite: there is a rowid
 	rowidName  string // SQLite: how to say it, for a column may be called so

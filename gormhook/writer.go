@@ -452,6 +452,7 @@ func (w *writer) insert() ([]change, *collected, error) {
 		return w.upsertPostgres()
 	}
 	text := w.text[:len(w.text)-len(w.tail())]
+	w.parsed.or = w.parsed.or || w.table.replaces
 	upsert := w.parsed.conflictUpdate || w.parsed.or
 	var before []*image
 	if upsert {
