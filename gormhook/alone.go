@@ -1,6 +1,7 @@
 package gormhook
 
 import (
+	"database/sql"
 	"reflect"
 
 	"gorm.io/gorm"
@@ -45,7 +46,33 @@ func (h *hook) alone(db *gorm.DB, op operation, p processor) bool {
 	if !ok || !t.plain || t.after || t.deferred || op == opUpdate && t.identity(s) == nil {
 		return false
 	}
-	return !h.foreign.in(p) && !associated(stmt, op)
+	return !h.foreign.in(p) && !associated(stmt, op) && !scans(stmt, op, s)
+}
+
+// scans reports whether the application's own code reads what comes back, and
+// may refuse it: GORM would roll the change back.
+func scans(stmt *gorm.Statement, op operation, s *subject) bool {
+	if _, asked := stmt.Clauses["RETURNING"]; asked {
+		return s.scans
+	}
+	return op == opCreate && s.scansDefaults
+}
+
+var scannerType = reflect.TypeFor[sql.Scanner]()
+
+// scanner reports whether a field is filled in by code that may fail. That of
+// the standard library and of GORM does not on what such a field's column holds,
+// and neither does that of a uuid.
+func scanner(f *schema.Field) bool {
+	t := f.IndirectFieldType
+	switch {
+	case f.Serializer != nil:
+		return true
+	case t.PkgPath() == "database/sql", t.PkgPath() == "gorm.io/gorm", t.Kind() == reflect.Array && t.Len() == 16:
+		return false
+	default:
+		return reflect.PointerTo(t).Implements(scannerType)
+	}
 }
 
 // hooked reports whether the model has methods that GORM calls on op.

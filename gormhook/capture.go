@@ -32,6 +32,15 @@ type capture struct {
 
 var _ gorm.ConnPool = (*capture)(nil)
 
+// beneath returns the connection of a statement that is made while another is
+// captured: by a value of that one.
+func beneath(pool gorm.ConnPool) gorm.ConnPool {
+	if c, ok := pool.(*capture); ok {
+		return c.ConnPool
+	}
+	return pool
+}
+
 // request is one statement on its way, with all that is known of it.
 type request struct {
 	ctx     context.Context //nolint:containedctx // of this one call
@@ -75,6 +84,9 @@ func (c *capture) run(ctx context.Context, query string, args []any, rows bool) 
 		}
 	}()
 	stmt := c.db.Statement
+	if query != stmt.SQL.String() && summaryOf(query).event == "" { // of a value that asks the database what it is
+		return plain(ctx, c.ConnPool, query, args, rows)
+	}
 	s := c.hook.subjects.of(&c.hook.plugin, stmt, query)
 	if s.excluded {
 		return plain(ctx, c.ConnPool, query, args, rows)
@@ -186,14 +198,14 @@ func (c *capture) tableText(query string) string {
 			return name.(string)
 		}
 	}
-	name := stmt.Table
-	if p, ok := parse(query); ok {
-		name = p.table
+	p, ok := parse(query)
+	if !ok {
+		return stmt.Table // of a statement like no other, or of a value's own query
 	}
 	if stmt.TableExpr == nil && stmt.Table != "" {
-		c.hook.quoted.Store(stmt.Table, name)
+		c.hook.quoted.Store(stmt.Table, p.table)
 	}
-	return name
+	return p.table
 }
 
 // maxParams is how many parameters PostgreSQL's protocol counts.

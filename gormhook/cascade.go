@@ -104,11 +104,7 @@ func (w *writer) rowName(img *image) string {
 // read locks and reads those that refer to rows.
 func (d *dependents) read(rows []*image) error {
 	for some := range slices.Chunk(rows, maxList) {
-		ids := make([]string, len(some))
-		for i, img := range some {
-			ids[i] = img.id
-		}
-		images, err := d.referring(ids)
+		images, err := d.referring(some)
 		if err != nil {
 			return err
 		}
@@ -118,20 +114,20 @@ func (d *dependents) read(rows []*image) error {
 	return nil
 }
 
-// referring reads the rows that refer to those with the given ids.
-func (d *dependents) referring(ids []string) ([]*image, error) {
+// referring reads those that refer to some rows.
+func (d *dependents) referring(rows []*image) ([]*image, error) {
 	if !d.postgres() {
-		args := make([]any, len(ids))
-		for i, id := range ids {
-			args[i] = id
+		args := make([]any, len(rows))
+		for i, img := range rows {
+			args[i] = img.id
 		}
 		return d.images(`SELECT `+d.imageList(d.sqliteID(), "")+` FROM `+d.by.table+
 			` WHERE (`+quoted(d.by.columns)+`) IN (SELECT `+quoted(d.by.refers)+` FROM `+d.to.parsed.table+
-			` WHERE `+d.to.sqliteID()+` IN (?`+strings.Repeat(`, ?`, len(ids)-1)+`))`, args...)
+			` WHERE `+d.to.sqliteID()+` IN (?`+strings.Repeat(`, ?`, len(rows)-1)+`))`, args...)
 	}
-	places := make([]string, len(ids))
-	for i, id := range ids {
-		places[i] = id[strings.IndexByte(id, '('):]
+	ids, places := make([]string, len(rows)), make([]string, len(rows))
+	for i, img := range rows {
+		ids[i], places[i] = img.id, img.place()
 	}
 	const mine, theirs = `audit__referring`, `audit__referred`
 	text := `SELECT ` + d.imageList(d.idExpr(mine), mine) + ` FROM ` + d.by.table + ` AS ` + mine +
@@ -142,8 +138,6 @@ func (d *dependents) referring(ids []string) ([]*image, error) {
 		}
 		text += mine + `.` + quote(column) + ` = ` + theirs + `.` + quote(d.by.refers[i])
 	}
-	// By its place a row is found at once; in another partition another row
-	// may have the same.
 	text += ` WHERE ` + theirs + `.ctid = ANY ($1::text[]::tid[]) AND ` + d.idExpr(theirs) + ` = ANY ($2::text[]) FOR UPDATE OF ` + mine
 	return d.images(text, textArray(places), textArray(ids))
 }

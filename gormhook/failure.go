@@ -142,7 +142,7 @@ func (c *capture) bounded(r *request) (done bool, out response, err error) {
 		if parsed.from != "" {
 			return false, out, nil
 		}
-		where, args := piece(parsed.where, r.args, count(parsed.set), 1)
+		where, args := piece(c.hook.dialect, parsed.where, r.args, count(parsed.set), 1)
 		if where != "" {
 			where = ` WHERE ` + where
 		}

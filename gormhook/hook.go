@@ -152,10 +152,11 @@ func (h *hook) around(op operation) func(func(*gorm.DB)) func(*gorm.DB) {
 				next(db)
 				return
 			}
-			c := &capture{ConnPool: db.Statement.ConnPool, hook: h, db: db, deleted: op == opDelete}
+			pool := db.Statement.ConnPool
+			c := &capture{ConnPool: beneath(pool), hook: h, db: db, deleted: op == opDelete}
 			db.Statement.ConnPool = c
 			defer func() {
-				db.Statement.ConnPool = c.ConnPool
+				db.Statement.ConnPool = pool
 				c.done()
 			}()
 			next(db)

@@ -122,3 +122,58 @@ func TestMaskOfAnotherCase(t *testing.T) {
 		}
 	}
 }
+
+// A table's secrets are secrets whoever writes to it: by its name alone, with
+// values of another type, or through another model. The name of its model is
+// one, too.
+func TestSecretsByTheNameOfTheTable(t *testing.T) {
+	type Patch struct{ Pin, Scratch string }
+	onRoutes(t, gormhook.Plugin{}, func(t *testing.T, d *fixture) {
+		must(t, d.db.Table("logins").Create(map[string]any{"id": 1, "email": "a"})) // no model has been seen yet
+		must(t, d.db.Create(&Login{ID: 2, Pin: "hunter2", Scratch: "hunter3"}))
+		d.wants(t, "insert login 1", "insert login 2")
+		values := map[string]any{"pin": "hunter4", "scratch": "hunter5"}
+		must(t, d.db.Table("logins").Where("id = 1").Updates(values), d.db.Table("logins").Where("id = 2").Updates(Patch{"hunter6", "hunter7"}))
+		must(t, d.db.Model(&LoginPin{ID: 2}).Updates(LoginPin{Pin: "hunter8", Scratch: "hunter9"}))
+		must(t, d.db.Table("logins").Create(map[string]any{"id": 3, "email": "b", "pin": "hunter4", "scratch": "hunter5"}))
+		must(t, d.db.Table("logins").Where("id > 0").Delete(nil))
+		for _, e := range d.wants(t, "update login 1", "update login 2", "update login_pin 2", "insert login 3", "delete login 1..3") {
+			if strings.Contains(e.String(), "hunter") {
+				t.Errorf("the secret is in %s", e)
+			}
+		}
+	}, "logins")
+}
+
+// LoginPin is a second model of a table, which says nothing of its secrets.
+type LoginPin struct {
+	ID           int64
+	Pin, Scratch string
+}
+
+func (LoginPin) TableName() string { return "logins" }
+
+// The model of a table names its rows, also where a statement says no more
+// than the table's name, or the values are of another type.
+func TestModelByTheNameOfTheTable(t *testing.T) {
+	onRoutes(t, gormhook.Plugin{}, func(t *testing.T, d *fixture) {
+		must(t, d.db.Create(&Renamed{"k", "a"}), d.db.Table("relabelled").Where("1 = 1").Updates(map[string]any{"caption": "b"}))
+		must(t, d.db.Exec(`UPDATE relabelled SET caption = 'c'`), d.db.Table("relabelled").Where("1 = 1").Delete(nil))
+		d.wants(t, "insert renamed k", "update renamed k", "raw update renamed 1", "delete renamed k")
+	}, "relabelled")
+}
+
+// Rows of another table of the same shape are not the model's: a key that is in
+// both is not one entity. Its secrets are secrets there, too.
+func TestAnotherTableOfAModel(t *testing.T) {
+	onRoutes(t, gormhook.Plugin{}, func(t *testing.T, d *fixture) {
+		d.run(t, `CREATE TABLE old_logins AS SELECT * FROM logins`)
+		must(t, d.db.Create(&Login{ID: 1, Pin: "hunter2"}), d.db.Table("old_logins").Create(&Login{ID: 1, Pin: "hunter2"}))
+		must(t, d.db.Delete(&Login{ID: 1}), d.db.Table("old_logins").Where("id = 1").Delete(&Login{}))
+		for _, e := range d.wants(t, "insert login 1", "insert old_login 1", "delete login 1", "delete old_login 1") {
+			if strings.Contains(e.String(), "hunter") {
+				t.Errorf("the secret is in %s", e)
+			}
+		}
+	}, "logins")
+}

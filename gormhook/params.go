@@ -8,8 +8,9 @@ import (
 // piece returns a fragment of a statement as a text of its own: its parameters
 // are numbered (or counted) from first on, and args are the ones that it uses.
 // before is the number of ? parameters ahead of the fragment in the statement;
-// it has no part in texts with $ parameters.
-func piece(fragment string, all []any, before, first int) (text string, args []any) {
+// it has no part in PostgreSQL's texts, whose parameters are written with $ and
+// in which ? is an operator.
+func piece(dialect, fragment string, all []any, before, first int) (text string, args []any) {
 	var b strings.Builder
 	l := &lexer{sql: fragment}
 	last := 0
@@ -18,7 +19,7 @@ func piece(fragment string, all []any, before, first int) (text string, args []a
 		if t.kind == tokenEnd {
 			break
 		}
-		if t.kind != tokenParam {
+		if t.kind != tokenParam || fragment[t.start] == '?' && dialect == postgresName {
 			continue
 		}
 		i := before

@@ -48,12 +48,20 @@ func parse(sql string) (*parsed, bool) {
 		ok = p.readInsert(l)
 	case t.is(sql, "UPDATE"):
 		p.verb = verbUpdate
-		ok = p.readUpdate(l)
+		ok = !l.narrowed() && p.readUpdate(l)
 	case t.is(sql, "DELETE"):
 		p.verb = verbDelete
-		ok = l.next().is(sql, "FROM") && p.readDelete(l)
+		ok = l.next().is(sql, "FROM") && !l.narrowed() && p.readDelete(l)
 	}
 	return p, ok
+}
+
+// narrowed reports whether a word is next that makes another statement of this
+// one: PostgreSQL's UPDATE ONLY, SQLite's UPDATE OR REPLACE.
+func (l *lexer) narrowed() bool {
+	ahead := *l
+	t := ahead.next()
+	return t.is(l.sql, "OR") || t.is(l.sql, "ONLY")
 }
 
 // readTable reads the name of the table and returns the token behind it.

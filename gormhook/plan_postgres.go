@@ -54,6 +54,9 @@ func planPostgres(query string, params int, s *subject, t *table, v variant) *pl
 	if strings.Contains(parsed.table, ".") && strings.Contains(parsed.returning, parsed.table) {
 		return &plan{} // RETURNING "s"."t"."c" cannot be said of a CTE
 	}
+	if p.returnsMore() {
+		return &plan{}
+	}
 	switch parsed.verb {
 	case verbInsert:
 		return p.insertPlan()
@@ -64,6 +67,39 @@ func planPostgres(query string, params int, s *subject, t *table, v variant) *pl
 	default:
 		return &plan{}
 	}
+}
+
+// returnsMore reports whether RETURNING asks for what a CTE does not have, the
+// columns of the system, or for the row as such, which has more in the CTE.
+func (p *planner) returnsMore() bool {
+	row := p.names[len(p.names)-1]
+	if p.alias != "" {
+		row = strings.Trim(p.alias, `"`)
+	}
+	l := &lexer{sql: p.returning}
+	for t := l.next(); t.kind != tokenEnd; {
+		name := ""
+		if t.kind == tokenWord || t.kind == tokenName {
+			name = t.name(l.sql)
+		}
+		t = l.next()
+		switch strings.ToLower(name) {
+		case "":
+		case "ctid", "xmin", "xmax", "cmin", "cmax", "tableoid":
+			return true
+		case strings.ToLower(row):
+			if t.kind != tokenSymbol || l.sql[t.start] != '.' {
+				if _, column := p.table.column(name); !column {
+					return true
+				}
+				continue
+			}
+			if t = l.next(); t.kind == tokenSymbol {
+				return true // all of it
+			}
+		}
+	}
+	return false
 }
 
 func (p *planner) insertPlan() *plan {

@@ -283,8 +283,8 @@ func (r *request) label(n, of int, img *image) string {
 // opaque runs a statement that cannot be read, and writes that it was run.
 func (c *capture) opaque(r *request) (out response, owned bool, err error) {
 	s := summaryOf(r.text)
-	// SQLite does not count what the triggers of a view do in its place.
-	s.uncounted = s.uncounted || c.hook.dialect == sqliteName && r.table.exists && !r.table.plain
+	// No database counts what a view's triggers or a table's rules do in its place.
+	s.uncounted = s.uncounted || r.table.elsewhere
 	if r.query {
 		rows, err := collect(r.ctx, r.pool, r.text, r.args)
 		if err != nil {

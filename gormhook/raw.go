@@ -20,7 +20,8 @@ type summary struct {
 	table     string
 	schema    bool // it changes the schema
 	rollback  bool // it takes back what came behind a savepoint
-	uncounted bool // it is TRUNCATE, of which no database says how many rows went
+	uncounted bool // no database says how many rows it changed, as of TRUNCATE
+	within    bool // the verb stands in a WITH
 }
 
 // summaryOf reads the verb and the table of a statement that may hold several,
@@ -30,14 +31,22 @@ func summaryOf(sql string) summary {
 	l := &lexer{sql: sql}
 	first := true // of a statement
 	looking := false
+	depth := 0 // of brackets
+	statements := 0
+	var body int // of BEGIN and CASE in a trigger or a function: what is in it is only said
+	var bodied bool
 	var before token
 	for {
 		t := l.next()
 		if t.kind == tokenEnd {
+			// How many rows the last statement met, or a query over what was
+			// written, says nothing of the others.
+			s.uncounted = s.uncounted || s.event != "" && (statements > 1 || s.within)
 			return s
 		}
 		if first {
-			first = false
+			first, body, bodied = false, 0, false
+			statements++
 			switch {
 			case t.is(sql, "CREATE"), t.is(sql, "ALTER"), t.is(sql, "DROP"):
 				s.schema = true
@@ -49,18 +58,52 @@ func summaryOf(sql string) summary {
 				looking = false // they name what writes; EXPLAIN ANALYZE runs it
 			case t.is(sql, "SELECT"), t.is(sql, "VALUES"), t.is(sql, "PRAGMA"):
 				looking = false
+			case t.is(sql, "COPY"):
+				s.copies(*l)
+				looking = true // a query may stand in it
 			default:
 				looking = true
 			}
 		}
-		if t.kind == tokenSymbol && sql[t.start] == ';' {
+		switch {
+		case t.kind == tokenSymbol && sql[t.start] == '(':
+			depth++
+		case t.kind == tokenSymbol && sql[t.start] == ')':
+			depth--
+		case t.kind == tokenSymbol && sql[t.start] == ';' && depth == 0 && body == 0:
 			first = true
+		case t.is(sql, "TRIGGER"), t.is(sql, "FUNCTION"), t.is(sql, "PROCEDURE"):
+			bodied = true
+		case bodied && (t.is(sql, "BEGIN") || t.is(sql, "CASE")):
+			body++
+		case body > 0 && t.is(sql, "END"):
+			body--
 		}
 		looking = looking || t.is(sql, "ANALYZE")
 		if looking && s.event == "" {
 			s.read(l, before, t)
+			s.within = s.event != "" && depth > 0
 		}
 		before = t
+	}
+}
+
+// copies takes COPY of a table FROM somewhere for what it is.
+func (s *summary) copies(l lexer) {
+	t := l.next()
+	if s.event != "" || t.kind != tokenName && t.kind != tokenWord {
+		return
+	}
+	name := t.name(l.sql)
+	for t = l.next(); t.kind == tokenSymbol && l.sql[t.start] == '.'; t = l.next() {
+		name = l.next().name(l.sql)
+	}
+	for t.kind == tokenName || t.kind == tokenSymbol || t.kind == tokenWord && !t.is(l.sql, "TO") {
+		if t.is(l.sql, "FROM") {
+			s.event, s.operation, s.table = trail.Create, trail.OpInsert, name
+			return
+		}
+		t = l.next()
 	}
 }
 
@@ -161,7 +204,7 @@ func (h *hook) raw(next func(*gorm.DB)) func(*gorm.DB) {
 		}
 		s := summaryOf(stmt.SQL.String())
 		if s.schema {
-			defer h.tables.forget()
+			defer func() { h.tables.changed(transaction(stmt.ConnPool)) }()
 		}
 		if s.rollback {
 			defer h.rolledBack(stmt)
@@ -179,9 +222,9 @@ func (h *hook) raw(next func(*gorm.DB)) func(*gorm.DB) {
 			_ = db.AddError(fmt.Errorf("%w: %s", ErrRawSQL, withoutLiterals(stmt.SQL.String(), h.dialect)))
 			return
 		}
-		c := &rawCapture{ConnPool: stmt.ConnPool, hook: h, subject: subject, summary: s}
-		stmt.ConnPool = c
-		defer func() { stmt.ConnPool = c.ConnPool }()
+		pool := stmt.ConnPool
+		stmt.ConnPool = &rawCapture{ConnPool: beneath(pool), hook: h, subject: subject, summary: s}
+		defer func() { stmt.ConnPool = pool }()
 		next(db)
 	}
 }
@@ -305,13 +348,20 @@ func (c *rawCapture) inside(r *request, both func(gorm.ConnPool) error, f func(g
 	return err
 }
 
+// elsewhere reports whether rows may have changed though none was counted: those
+// of another table, by a view's triggers or a table's rules.
+func (h *hook) elsewhere(r *request, s summary) bool {
+	t, err := h.tables.of(r.ctx, r.pool, h.dialect, tableKey{name: quote(s.table)})
+	return err == nil && t.exists && t.elsewhere
+}
+
 // summarize writes one entry for a statement that was not imaged: how many
 // rows it changed and what it says, without a value.
 func (h *hook) summarize(r *request, s summary, rows int64) error {
 	if s.event == "" {
 		return nil
 	}
-	if rows == 0 && !s.uncounted {
+	if rows == 0 && !s.uncounted && !h.elsewhere(r, s) {
 		return nil // nothing changed
 	}
 	text, err := json.Marshal(struct {

@@ -2,6 +2,7 @@ package gormhook_test
 
 import (
 	"errors"
+	"fmt"
 	"strings"
 	"testing"
 
@@ -149,4 +150,35 @@ func TestMigrator(t *testing.T) {
 		}
 		d.wants(t, "insert gadget 1", "update gadget 1")
 	})
+}
+
+// A change of the schema that is rolled back did not happen, whatever was
+// learned of it meanwhile.
+func TestSchemaChangesRolledBack(t *testing.T) {
+	onRoutes(t, gormhook.Plugin{}, func(t *testing.T, d *fixture) {
+		must(t, d.db.Create(&Tag{1, "a"}))
+		d.wants(t, "insert tag 1")
+		kind := map[string]string{sqliteEngine: "datetime", postgresEngine: "timestamptz"}[d.engine]
+		for n := range 2 {
+			err := d.db.Transaction(func(tx *gorm.DB) error {
+				must(t, tx.Exec(`ALTER TABLE tags ADD COLUMN since `+kind+` DEFAULT '2026-01-02 03:04:05+00:00'`), tx.Create(&Tag{2, "b"}), tx.Delete(&Tag{ID: 2}))
+				if n == 0 {
+					return errRefused
+				}
+				return nil
+			})
+			if n == 0 && !errors.Is(err, errRefused) || n == 1 && err != nil {
+				t.Fatal(err)
+			}
+			if n == 1 {
+				d.wants(t, "insert tag 2", "delete tag 2")
+			}
+			must(t, d.db.Create(&Tag{int64(3 + n), "c"}))
+			entries := d.wants(t, fmt.Sprint("insert tag ", 3+n))
+			want := []string{"", `"2026-01-02T03:04:05.000000Z"`}[n]
+			if got := spelled(entries[0].after)["since"]; got != want {
+				t.Errorf("the tag is since %s, want %s", got, want)
+			}
+		}
+	}, "tags")
 }

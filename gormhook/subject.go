@@ -2,6 +2,7 @@ package gormhook
 
 import (
 	"reflect"
+	"slices"
 	"strings"
 	"sync"
 
@@ -31,6 +32,9 @@ type subject struct {
 	softDelete string
 	rules      map[string]rule
 	plugin     *Plugin
+	// scans: a field is read by code of the application's; scansDefaults: one
+	// that comes back from an insert.
+	scans, scansDefaults bool
 }
 
 // rule is what becomes of a column's values.
@@ -55,8 +59,9 @@ type subjectKey struct {
 }
 
 type subjects struct {
-	known  sync.Map
-	models sync.Map // a table's bare name -> the schema of its model
+	known  sync.Map // subjectKey -> *subject
+	mu     sync.Mutex
+	models sync.Map // a table's name, and its bare name behind a dot -> schemas used with it, the one that knows most ahead
 }
 
 // of returns the subject of a statement. Where its table is an expression,
@@ -65,7 +70,7 @@ func (s *subjects) of(p *Plugin, stmt *gorm.Statement, query string) *subject {
 	table := stmt.Table
 	if stmt.TableExpr != nil {
 		if read, ok := parse(query); ok {
-			table = read.names[len(read.names)-1]
+			table = strings.Join(read.names, ".")
 		}
 	}
 	return s.named(p, stmt.Schema, table)
@@ -76,15 +81,39 @@ func (s *subjects) named(p *Plugin, sch *schema.Schema, table string) *subject {
 	if v, ok := s.known.Load(key); ok {
 		return v.(*subject)
 	}
-	made := newSubject(p, sch, table)
-	if sch != nil { // of several models of a table, the one that knows most of it
-		bare := bareName(table)
-		if v, ok := s.models.Load(bare); !ok || len(v.(*schema.Schema).DBNames) < len(sch.DBNames) {
-			s.models.Store(bare, sch)
-		}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if sch != nil && s.meet(sch, table) {
+		s.known.Clear() // of those made of the table's name alone, some now have a model
 	}
-	v, _ := s.known.LoadOrStore(key, made)
+	v, _ := s.known.LoadOrStore(key, newSubject(p, sch, table, s.with(table)))
 	return v.(*subject)
+}
+
+// meet notes that a model was used with a table, and reports whether that is new.
+func (s *subjects) meet(sch *schema.Schema, table string) (news bool) {
+	for _, name := range []string{table, "." + bareName(table), sch.Table, "." + bareName(sch.Table)} {
+		v, _ := s.models.Load(name)
+		list, _ := v.([]*schema.Schema)
+		if slices.Contains(list, sch) {
+			continue
+		}
+		list = append(slices.Clone(list), sch)
+		slices.SortStableFunc(list, func(a, b *schema.Schema) int { return len(b.DBNames) - len(a.DBNames) })
+		s.models.Store(name, list)
+		news = true
+	}
+	return news
+}
+
+// with returns the schemas of the models that were used with a table.
+func (s *subjects) with(table string) []*schema.Schema {
+	v, ok := s.models.Load(table)
+	if !ok {
+		v, _ = s.models.Load("." + bareName(table))
+	}
+	list, _ := v.([]*schema.Schema)
+	return list
 }
 
 // model returns the schema of the model that was seen with a table, for a
@@ -99,30 +128,59 @@ func (s *subjects) model(sub *subject, table string) *schema.Schema {
 
 // seen returns the schema of the model that was seen with a table, or nil.
 func (s *subjects) seen(table string) *schema.Schema {
-	if v, ok := s.models.Load(bareName(table)); ok {
-		return v.(*schema.Schema)
+	if list := s.with("." + bareName(table)); len(list) > 0 {
+		return list[0]
 	}
 	return nil
 }
 
-func newSubject(p *Plugin, sch *schema.Schema, table string) *subject {
+// newSubject makes the subject of a table, of which models are those that were
+// used with it. Where the statement's own model is another table's, or where it
+// has none, the table's own speaks for it. What any of them masks or leaves out
+// is a secret, whoever writes it.
+func newSubject(p *Plugin, sch *schema.Schema, table string, models []*schema.Schema) *subject {
 	bare := bareName(table)
+	owns := func(m *schema.Schema) bool { return m != nil && bareName(m.Table) == bare }
+	if i := slices.IndexFunc(models, owns); i >= 0 && !owns(sch) {
+		sch = models[i]
+	}
 	s := &subject{schema: sch, plugin: p, rules: map[string]rule{}}
 	s.model = snake(inflection.Singular(bare))
 	typeName := ""
 	if sch != nil {
-		s.readModel(sch)
+		s.readModel(sch, owns(sch))
 		typeName = sch.Name
+	}
+	for _, m := range models {
+		s.keepSecrets(m)
 	}
 	s.excluded = s.excluded || ours[bare] || p.excludes(s.model, bare, typeName)
 	return s
 }
 
-func (s *subject) readModel(sch *schema.Schema) {
+// keepSecrets takes the rules of another model of the table where there are none.
+func (s *subject) keepSecrets(sch *schema.Schema) {
+	for _, f := range sch.Fields {
+		if f.DBName == "" || s.rules[fold(f.DBName)] != ruleByName {
+			continue
+		}
+		switch f.Tag.Get("audit") {
+		case "-":
+			s.rules[fold(f.DBName)] = ruleOmit
+		case "mask":
+			s.rules[fold(f.DBName)] = ruleMask
+		}
+	}
+}
+
+// readModel reads what a model says. Its type names the rows of its own table
+// only: those of an archive of the same shape are others, though their keys may
+// be the same.
+func (s *subject) readModel(sch *schema.Schema, owns bool) {
 	if sch.ModelType == nil {
 		return
 	}
-	if named := sch.ModelType.Name(); named != "" {
+	if named := sch.ModelType.Name(); named != "" && owns {
 		s.model = snake(named)
 	}
 	v := reflect.New(sch.ModelType).Interface()
@@ -131,6 +189,8 @@ func (s *subject) readModel(sch *schema.Schema) {
 		s.excluded = s.model == ""
 	}
 	_, s.namer = v.(Namer)
+	s.scans = slices.ContainsFunc(sch.Fields, scanner)
+	s.scansDefaults = slices.ContainsFunc(sch.FieldsWithDefaultDBValue, scanner)
 	if blank, ok := sch.ModelType.FieldByName("_"); ok && blank.Tag.Get("audit") == "-" {
 		s.excluded = true
 	}

@@ -2,6 +2,7 @@ package gormhook
 
 import (
 	"context"
+	"database/sql"
 	"fmt"
 	"strings"
 	"sync"
@@ -46,16 +47,19 @@ type column struct {
 
 // table is what the database knows of a table.
 type table struct {
-	exists  bool
-	plain   bool // an ordinary or partitioned table, without rules
-	oid     string
-	columns []column
-	key     []int           // the primary key, else nil
-	unique  [][]int         // further unique keys that no condition narrows
-	strong  map[string]bool // PostgreSQL: columns of unique keys, which foreign keys may refer to
+	exists bool
+	plain  bool // an ordinary or partitioned table, without rules
+	// elsewhere: what is written may go elsewhere, where nobody counts it.
+	elsewhere bool
+	oid       string
+	columns   []column
+	key       []int           // the primary key, else nil
+	unique    [][]int         // further unique keys that no condition narrows
+	strong    map[string]bool // PostgreSQL: columns of unique keys, which foreign keys may refer to
 	// conflicts are, on SQLite, all unique keys, those of some rows included;
 	// nil stands for one over expressions.
-	conflicts [][]int
+	conflicts  [][]int
+	collations [][]string // by which each of them compares its columns
 
 	// rewritten: a trigger may change a row as it is written, or a column is
 	// computed from others; the columns that a statement sets are not all.
@@ -68,6 +72,10 @@ type table struct {
 
 	// references are the foreign keys that change other rows along.
 	references []reference
+
+	// replaces: on SQLite, a key says ON CONFLICT REPLACE: the rows in the way of
+	// a plain insert are deleted.
+	replaces bool
 
 	rowid      bool   // SQLite: there is a rowid
 	rowidName  string // SQLite: how to say it, for a column may be called so
@@ -94,6 +102,9 @@ func (t *table) column(name string) (int, bool) {
 type tables struct {
 	known      sync.Map // tableKey -> *table
 	generation atomic.Uint64
+	// pending is a transaction that has changed the schema, for itself alone
+	// until it commits.
+	pending atomic.Pointer[sql.Tx]
 }
 
 // tableKey is the name as a statement writes it and, on SQLite, the model that
@@ -109,10 +120,35 @@ func (ts *tables) forget() {
 	ts.known.Clear()
 }
 
+// changed says that a statement has changed the schema, in tx if that is not nil.
+func (ts *tables) changed(tx any) {
+	if t, ok := tx.(*sql.Tx); ok {
+		ts.pending.Store(t)
+	}
+	ts.forget()
+}
+
+// private reports whether pool is a transaction whose schema is its own. What
+// others know is forgotten when it has ended, either way.
+func (ts *tables) private(pool gorm.ConnPool) bool {
+	t := ts.pending.Load()
+	if t == nil {
+		return false
+	}
+	if !finished(t) {
+		return transaction(pool) == any(t)
+	}
+	if ts.pending.CompareAndSwap(t, nil) {
+		ts.forget()
+	}
+	return false
+}
+
 // of returns the table by its name as the statement writes it, reading it
 // through pool where it is not known.
 func (ts *tables) of(ctx context.Context, pool gorm.ConnPool, dialect string, key tableKey) (*table, error) {
-	if v, ok := ts.known.Load(key); ok {
+	private := ts.private(pool)
+	if v, ok := ts.known.Load(key); ok && !private {
 		return v.(*table), nil
 	}
 	t := &table{generation: ts.generation.Load()}
@@ -128,7 +164,7 @@ func (ts *tables) of(ctx context.Context, pool gorm.ConnPool, dialect string, ke
 	if key.model != nil {
 		t.refine(key.model)
 	}
-	if t.exists && t.generation == ts.generation.Load() {
+	if t.exists && !private && t.generation == ts.generation.Load() {
 		ts.known.Store(key, t)
 	}
 	return t, nil

@@ -11,12 +11,17 @@ import (
 // its columns with their types (of a domain, the type below it), its unique
 // keys, its triggers (pg_trigger.tgtype: 1 row, 2 before, 4 insert, 16 update,
 // 64 instead) and rules, and the foreign keys that change rows along with its
-// own, but for those that partitions of the other table have from it.
+// own, but for those that partitions of the other table have from it. A trigger
+// may be one of a partition, or of a table that inherits, alone.
 const postgresTable = `
+WITH RECURSIVE tree(oid) AS (
+	SELECT to_regclass($1::text)::oid UNION SELECT i.inhrelid FROM pg_inherits i JOIN tree ON i.inhparent = tree.oid
+)
 SELECT json_build_object(
 	'oid', c.oid::text,
 	'plain', c.relkind IN ('r', 'p') AND NOT c.relhasrules,
 	'partitioned', c.relkind = 'p',
+	'ruled', EXISTS (SELECT 1 FROM pg_rewrite w WHERE w.ev_class = c.oid AND w.ev_type <> '1'),
 	'columns', (
 		SELECT json_agg(json_build_object(
 			'name', a.attname,
@@ -54,15 +59,15 @@ SELECT json_build_object(
 		WHERE i.indrelid = c.oid AND i.indisunique
 	),
 	'deferred', EXISTS (SELECT 1 FROM pg_constraint k WHERE (k.conrelid = c.oid OR k.confrelid = c.oid) AND k.condeferrable)
-		OR EXISTS (SELECT 1 FROM pg_trigger g WHERE g.tgrelid = c.oid AND NOT g.tgisinternal AND g.tgdeferrable),
+		OR EXISTS (SELECT 1 FROM pg_trigger g WHERE g.tgrelid IN (SELECT oid FROM tree) AND NOT g.tgisinternal AND g.tgdeferrable),
 	'before', EXISTS (
 		SELECT 1 FROM pg_trigger g
-		WHERE g.tgrelid = c.oid AND NOT g.tgisinternal AND g.tgenabled <> 'D'
+		WHERE g.tgrelid IN (SELECT oid FROM tree) AND NOT g.tgisinternal AND g.tgenabled <> 'D'
 			AND g.tgtype & 3 = 3 AND g.tgtype & 20 <> 0
 	),
 	'after', EXISTS (
 		SELECT 1 FROM pg_trigger g
-		WHERE g.tgrelid = c.oid AND NOT g.tgisinternal AND g.tgenabled <> 'D'
+		WHERE g.tgrelid IN (SELECT oid FROM tree) AND NOT g.tgisinternal AND g.tgenabled <> 'D'
 			AND g.tgtype & 66 = 0 AND g.tgtype & 20 <> 0
 	),
 	'references', (
@@ -99,6 +104,7 @@ func (t *table) readPostgres(ctx context.Context, pool gorm.ConnPool, name strin
 	var read struct {
 		OID                string
 		Plain, Partitioned bool
+		Ruled              bool
 		Columns            []struct {
 			Name, Type string
 			Generated  bool
@@ -119,7 +125,7 @@ func (t *table) readPostgres(ctx context.Context, pool gorm.ConnPool, name strin
 	if err := json.Unmarshal([]byte(text), &read); err != nil {
 		return err
 	}
-	t.exists, t.plain, t.oid = true, read.Plain, read.OID
+	t.exists, t.plain, t.oid, t.elsewhere = true, read.Plain, read.OID, read.Ruled
 	t.rewritten, t.after, t.deferred = read.Before, read.After, read.Deferred
 	for _, c := range read.Columns {
 		k, text := postgresKind(c.Type)

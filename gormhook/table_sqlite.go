@@ -24,7 +24,8 @@ SELECT json_object(
 	),
 	'keys', (
 		SELECT json_group_array(json_object('partial', partial, 'columns',
-			json((SELECT json_group_array(name) FROM pragma_index_info(i.name)))))
+			json((SELECT json_group_array(name) FROM pragma_index_info(i.name))), 'collations',
+			json((SELECT json_group_array(coll) FROM pragma_index_xinfo(i.name) WHERE "key"))))
 		FROM pragma_index_list(?1) i WHERE i."unique"
 	),
 	'triggers', (
@@ -57,8 +58,9 @@ func (t *table) readSQLite(ctx context.Context, pool gorm.ConnPool, name string)
 			PK, Hidden int
 		}
 		Keys []struct {
-			Partial int
-			Columns []*string
+			Partial    int
+			Columns    []*string
+			Collations []string
 		}
 		Triggers   []string
 		References []sqliteReference
@@ -68,7 +70,9 @@ func (t *table) readSQLite(ctx context.Context, pool gorm.ConnPool, name string)
 	}
 	t.exists = read.SQL != ""
 	t.plain = ordinaryTable(read.SQL)
+	t.elsewhere = t.exists && !t.plain
 	t.rowid = t.plain && !withoutRowid(read.SQL)
+	t.replaces = mentions(read.SQL, "CONFLICT", "REPLACE")
 	var integer string
 	keyed := map[int]int{} // place in the key -> column
 	for _, c := range read.Columns {
@@ -109,6 +113,7 @@ func (t *table) readSQLite(ctx context.Context, pool gorm.ConnPool, name string)
 			}
 		}
 		t.conflicts = append(t.conflicts, key)
+		t.collations = append(t.collations, k.Collations)
 		if k.Partial == 0 && key != nil {
 			t.unique = append(t.unique, key)
 		}
@@ -158,18 +163,21 @@ func ordinaryTable(sql string) bool {
 	return t.is(sql, "TABLE")
 }
 
-func withoutRowid(sql string) bool {
+func withoutRowid(sql string) bool { return mentions(sql, "WITHOUT", "ROWID") }
+
+// mentions reports whether two words stand side by side in a text.
+func mentions(sql, one, other string) bool {
 	l := &lexer{sql: sql}
+	var before token
 	for {
 		t := l.next()
 		if t.kind == tokenEnd {
 			return false
 		}
-		if t.is(sql, "WITHOUT") {
-			if n := l.next(); n.is(sql, "ROWID") {
-				return true
-			}
+		if before.is(sql, one) && t.is(sql, other) {
+			return true
 		}
+		before = t
 	}
 }
 

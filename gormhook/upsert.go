@@ -18,17 +18,21 @@ func (w *writer) inTheWay(text string) ([]*image, error) {
 	id := w.rowKey(t)
 	var found []string // by key, from VALUES: the table may be large
 	whole := true
-	for _, key := range append([][]int{w.table.key}, w.table.conflicts...) {
+	for k, key := range append([][]int{w.table.key}, w.table.conflicts...) {
 		var on []string
 		whole = whole && key != nil
-		for _, i := range key {
+		for n, i := range key {
 			name := w.table.columns[i].name
 			if !columns[strings.ToLower(name)] {
 				whole = whole && name == w.table.rowidAlias
 				on = nil
 				break
 			}
-			on = append(on, t+`.`+quote(name)+` = audit__values.`+quote(name))
+			equal := t + `.` + quote(name) + ` = audit__values.` + quote(name)
+			if k > 0 && n < len(w.table.collations[k-1]) {
+				equal += ` COLLATE ` + quote(w.table.collations[k-1][n])
+			}
+			on = append(on, equal)
 		}
 		if len(on) > 0 {
 			found = append(found, `SELECT `+id+` FROM audit__values CROSS JOIN `+t+` WHERE `+strings.Join(on, ` AND `))

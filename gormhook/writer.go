@@ -159,9 +159,11 @@ func (w *writer) update() ([]change, *collected, error) {
 	each := !w.postgres() && len(before) > 1 && w.setsID()
 	switch {
 	case w.postgres():
-		rows, err = w.runLocked(`UPDATE `, ` SET `+w.parsed.set+` FROM `, before)
+		rows, err = w.runLocked(before)
 	case each:
 		rows, err = w.updateEach(before)
+	case computed(w.parsed.where):
+		rows, err = w.runFound(before)
 	default:
 		rows, err = w.run(text, w.sqliteID(), "", w.args)
 	}
@@ -175,143 +177,6 @@ func (w *writer) update() ([]change, *collected, error) {
 		return ch.after == nil // a trigger left the row as it was
 	})
 	return changes, rows, nil
-}
-
-// runLocked changes the rows that were locked and no others, which may have come
-// since, and returns for each what it was locked by. join is what stands between
-// the table and what it is joined with.
-func (w *writer) runLocked(verb, join string, before []*image) (*collected, error) {
-	locked := make([]string, len(before))
-	for i, b := range before {
-		locked[i] = b.id
-	}
-	p, n, q := w.parsed, len(w.args), w.parsed.qualifier()
-	text := verb + p.table
-	if p.alias != "" {
-		text += ` AS ` + p.alias
-	}
-	text += join + `unnest($` + strconv.Itoa(n+1) + `::text[]) AS audit__locked(audit__id)`
-	if p.from != "" {
-		text += `, ` + p.from
-	}
-	text += ` WHERE ` + w.idExpr(q) + ` = audit__id`
-	if p.where != "" {
-		text += ` AND (` + p.where + `)`
-	}
-	return w.run(text, `audit__id`, q, append(w.args[:n:n], textArray(locked)))
-}
-
-// setsID reports whether the statement sets what SQLite identifies rows by.
-func (w *writer) setsID() bool {
-	for _, name := range w.parsed.columns {
-		i, ok := w.table.column(name)
-		if !ok {
-			continue
-		}
-		if w.table.rowid && w.table.columns[i].name == w.table.rowidAlias {
-			return true
-		}
-		if !w.table.rowid && slices.Contains(w.table.key, i) {
-			return true
-		}
-	}
-	return w.parsed.columns == nil
-}
-
-// updateEach changes the rows one by one, so that each is known by what it was.
-func (w *writer) updateEach(before []*image) (*collected, error) {
-	p := w.parsed
-	text := `UPDATE ` + p.table
-	if p.alias != "" {
-		text += ` AS ` + p.alias
-	}
-	text += ` SET ` + p.set
-	if p.from != "" {
-		text += ` FROM ` + p.from
-	}
-	text += ` WHERE ` + w.idExpr(p.qualifier()) + ` = ?`
-	args := w.args
-	n := count(p.set) + count(p.from)
-	if p.where != "" {
-		text += ` AND (` + p.where + `)`
-	}
-	var all *collected
-	var affected []*image
-	for _, b := range before {
-		one := append(append(append([]any{}, args[:n]...), b.id), args[n:]...)
-		rows, err := w.run(text, w.sqliteID(), "", one)
-		if err != nil {
-			return nil, err
-		}
-		if err := w.again(); err != nil {
-			return nil, err
-		}
-		for _, a := range w.affected {
-			a.id = b.id
-		}
-		affected = append(affected, w.affected...)
-		if all == nil {
-			all = rows
-		} else {
-			all.values = append(all.values, rows.values...)
-		}
-	}
-	w.affected = affected
-	return all, nil
-}
-
-// lock reads the rows that the statement is about to change, under their lock.
-func (w *writer) lock() ([]*image, error) {
-	if !w.postgres() {
-		if err := w.hook.lockSQLite(w.ctx, w.pool); err != nil {
-			return nil, err
-		}
-	}
-	p := w.parsed
-	from := p.table
-	if p.alias != "" {
-		from += ` AS ` + p.alias
-	}
-	if p.from != "" {
-		from += `, ` + p.from
-	}
-	text := `SELECT ` + w.imageList(w.idExpr(p.qualifier()), p.qualifier()) + ` FROM ` + from
-	var args []any
-	if p.from != "" || p.where != "" {
-		tail := ``
-		if p.from != "" {
-			tail = p.from
-		}
-		fragment, used := piece(tail, w.args, count(p.set), 1)
-		if p.from != "" {
-			text = strings.TrimSuffix(text, p.from) + fragment
-		}
-		where, more := piece(p.where, w.args, count(p.set)+count(p.from), 1+len(used))
-		args = append(args, used...)
-		args = append(args, more...)
-		if p.where != "" {
-			text += ` WHERE ` + where
-		}
-	}
-	if w.postgres() {
-		text += ` FOR UPDATE OF ` + unqualified(p)
-	}
-	rows, err := collect(w.ctx, w.pool, text, args)
-	if err != nil {
-		return nil, err
-	}
-	images, err := w.read(rows, 0)
-	return distinct(images), err
-}
-
-// distinct returns each row once: a join may have found it often.
-func distinct(images []*image) []*image {
-	seen := make(map[string]bool, len(images))
-	return slices.DeleteFunc(images, func(img *image) bool {
-		was := seen[img.id]
-		seen[img.id] = true
-		return was
-	})
 }
 
 func unqualified(p *parsed) string {
@@ -374,10 +239,13 @@ func (w *writer) delete() ([]change, *collected, error) {
 		if w.cascade, err = w.followers(before); err != nil {
 			return nil, nil, err
 		}
+		var rows *collected
 		if w.postgres() {
-			rows, err := w.runLocked(`DELETE FROM `, ` USING `, before)
-			return deleted(w.affected), rows, err
+			rows, err = w.runLocked(before)
+		} else {
+			rows, err = w.runFound(before)
 		}
+		return deleted(w.affected), rows, err
 	}
 	text := w.text[:len(w.text)-len(w.tail())]
 	q := w.parsed.qualifier()
@@ -416,6 +284,7 @@ func (w *writer) insert() ([]change, *collected, error) {
 		return w.upsertPostgres()
 	}
 	text := w.text[:len(w.text)-len(w.tail())]
+	w.parsed.or = w.parsed.or || w.table.replaces
 	upsert := w.parsed.conflictUpdate || w.parsed.or
 	var before []*image
 	if upsert {

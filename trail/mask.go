@@ -86,7 +86,11 @@ var (
 	assigned = regexp.MustCompile(`^(?:\\+"(?:[^"\\]|\\[^"\\])*\\+"|"(?:[^"\\]|\\.)*"|'(?:[^']|'')*'|\\*["'].*|[^\s,;&)}\]]+)`)
 	bearer   = regexp.MustCompile(`(?i)\b(bearer|basic)\s+[A-Za-z0-9+/=._~\-]{6,}`)
 	userinfo = regexp.MustCompile(`(://[^\s/:@]*:)\S*@`)
-	cookies  = regexp.MustCompile(`(?i)\b((?:set-)?cookie["']?\s*[:=]\s*).*`)
+	// What PostgreSQL adds to an error of a constraint: the values of a key, or
+	// of the whole row, of which nobody here knows which are masked.
+	keyDetail = regexp.MustCompile(`(?s)(\b[Kk]ey \([^=]*\)=\().*?(\) (?:already exists|is not present|is still referenced|conflicts with)|$)`)
+	rowDetail = regexp.MustCompile(`(?s)(\bFailing row contains \().*`)
+	cookies   = regexp.MustCompile(`(?i)\b((?:set-)?cookie["']?\s*[:=]\s*).*`)
 )
 
 // MaskText returns text with what looks like a secret replaced by [Masked]:
@@ -100,6 +104,8 @@ func MaskText(text string) string {
 	}
 	text = userinfo.ReplaceAllString(text, "${1}"+Masked+"@")
 	text = bearer.ReplaceAllString(text, "${1} "+Masked)
+	text = keyDetail.ReplaceAllString(text, "${1}"+Masked+"${2}")
+	text = rowDetail.ReplaceAllString(text, "${1}"+Masked+")")
 	text = cookies.ReplaceAllString(text, "${1}"+Masked)
 
 	var b strings.Builder

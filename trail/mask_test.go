@@ -112,6 +112,11 @@ func TestMaskText(t *testing.T) {
 		{"a URL with a slash in the password", "postgres://ada:hun/ter2@db/x", "postgres://ada:***@db/x"},
 		{"a URL without a password", "https://ada@db/x?y=z", "https://ada@db/x?y=z"},
 		{"a URL with a port", "https://db:443/x", "https://db:443/x"},
+		{"a key of PostgreSQL's", "dup: Key (email)=(hunter2) already exists. (SQLSTATE 23505)", "dup: Key (email)=(***) already exists. (SQLSTATE 23505)"},
+		{"a key of several columns", `Key (lower(a), "b c")=(hunter) and (2, x) is not present in table "t".`, `Key (lower(a), "b c")=(***) is not present in table "t".`},
+		{"a key that does not end", "Key (email)=(hunter2) conf", "Key (email)=(***"},
+		{"two keys", "Key (a)=(hunter) conflicts with existing key (a)=(x); Key (b)=(hunter) already exists", "Key (a)=(***) conflicts with existing key (a)=(***) already exists"},
+		{"a row of PostgreSQL's", "check: Failing row contains (1, hunter2,\n2026-01-02).", "check: Failing row contains (***)"},
 		{"the bytes around it stay", "\xffä password=hunter2 \x00", "\xffä password=*** \x00"},
 	} {
 		if got := trail.MaskText(c.in); got != c.want {
@@ -126,6 +131,7 @@ func TestMaskTextOfAnySize(t *testing.T) {
 	const size = 1 << 16
 	for _, s := range []string{
 		"a:", "a=", "a", `"`, `\`, `\"`, `a="`, `a=\"`, `password=`, `password:"`, "://a:", "@", "cookie:", "bearer ", " ", "'", "a:'", "password='", "-",
+		"Key (", "Key (a)=(", "Key (a)=() conflicts with ", "Failing row contains (",
 	} {
 		text := strings.Repeat(s, size/len(s))
 		if got := trail.MaskText(text); len(got) > 4*len(text)+16 {

@@ -1,0 +1,79 @@
+package gormhook_test
+
+import (
+	"testing"
+
+	"github.com/infrakitchen/audit/gormhook"
+)
+
+// What the database counts is the rows of the last statement, or those of the
+// query over what was written; of a view's rows and of a table's rules it counts
+// nothing. None of that is taken for nothing.
+func TestRawThatIsNotCounted(t *testing.T) {
+	of := map[string][][2]string{
+		sqliteEngine: {
+			{`UPDATE tags SET name = 'x'; DELETE FROM tags WHERE id = 999`, "raw update tag 0"},
+			{`UPDATE front SET name = 'y' WHERE id = 1`, "raw update front 0"},
+			{`DELETE FROM tags WHERE id = 999`, ""},
+		},
+		postgresEngine: {
+			{`WITH d AS (DELETE FROM tags WHERE id = 1 RETURNING id) SELECT 1 FROM d WHERE false`, "raw delete tag 0"},
+			{`WITH d AS (DELETE FROM tags WHERE id = 2 RETURNING *) INSERT INTO companies SELECT * FROM d WHERE false`, "raw delete tag 0"},
+			{`DELETE FROM kept WHERE id = 1`, "raw delete kept 0"},
+			{`COPY tags (id, name) TO PROGRAM 'cat >/dev/null'`, ""},
+			{`COPY public."tags" (id, name) FROM PROGRAM 'echo "7\tx"'`, "raw insert tag 1"},
+			{`DELETE FROM "tags" WHERE id = 999`, ""},
+		},
+	}
+	onRoutes(t, gormhook.Plugin{}, func(t *testing.T, d *fixture) {
+		d.given(t, rows(tags(3)))
+		if d.engine == sqliteEngine {
+			d.run(t, `CREATE VIEW front AS SELECT * FROM tags`,
+				`CREATE TRIGGER ahead INSTEAD OF UPDATE ON front BEGIN UPDATE tags SET name = NEW.name WHERE id = OLD.id; END`)
+		} else {
+			d.run(t, `CREATE TABLE kept (id bigint PRIMARY KEY, gone boolean)`, `INSERT INTO kept VALUES (1, false), (2, false)`,
+				`CREATE RULE softly AS ON DELETE TO kept DO INSTEAD UPDATE kept SET gone = true WHERE id = OLD.id`)
+		}
+		for _, c := range of[d.engine] {
+			must(t, d.db.Exec(c[0]))
+			if c[1] == "" {
+				d.wants(t)
+				continue
+			}
+			d.wants(t, c[1])
+		}
+		if d.engine == postgresEngine {
+			must(t, d.db.Table("kept").Where("id = 2").Delete(nil))
+			d.wants(t, "raw delete kept 0")
+		}
+	}, "tags", "companies")
+}
+
+// What stands in the body of a trigger or of a function is said, not done.
+func TestBodiesAreNotRun(t *testing.T) {
+	bodies := func(t *testing.T, policy gormhook.RawPolicy) {
+		onRoutes(t, gormhook.Plugin{Raw: policy}, func(t *testing.T, d *fixture) {
+			statements := []string{
+				`CREATE TRIGGER again AFTER UPDATE ON tags WHEN NEW.id < 0 BEGIN UPDATE tags SET name = CASE WHEN id > 1 THEN 'a' ELSE 'b' END; DELETE FROM tags; END`,
+			}
+			if d.engine == postgresEngine {
+				statements = []string{
+					`CREATE FUNCTION f() RETURNS void LANGUAGE sql BEGIN ATOMIC UPDATE tags SET name = CASE WHEN id > 1 THEN 'a' ELSE 'b' END; DELETE FROM tags; END`,
+					`CREATE RULE twice AS ON DELETE TO tags DO ALSO (UPDATE tags SET name = 'a' WHERE id < 0; DELETE FROM companies WHERE id < 0)`,
+				}
+			}
+			must(t, d.db.Create(&Tag{1, "a"}))
+			d.wants(t, "insert tag 1")
+			for _, s := range statements {
+				must(t, d.db.Exec(s))
+			}
+			d.wants(t)
+			if policy == gormhook.RawRecord && d.engine == sqliteEngine {
+				must(t, d.db.Exec("CREATE TRIGGER once_"+statements[0][len("CREATE TRIGGER "):]+`; UPDATE tags SET name = 'c'`))
+				d.wants(t, "raw update tag 1")
+			}
+		}, "tags", "companies")
+	}
+	t.Run("recorded", func(t *testing.T) { bodies(t, gormhook.RawRecord) })
+	t.Run("refused", func(t *testing.T) { bodies(t, gormhook.RawRefuse) })
+}
