@@ -22,7 +22,6 @@ import (
 	"pgregory.net/rapid"
 
 	"github.com/infrakitchen/audit"
-	"github.com/infrakitchen/audit/store"
 	"github.com/infrakitchen/audit/trail"
 	"github.com/infrakitchen/audit/zapfield"
 )
@@ -261,26 +260,26 @@ func (w *world) agrees(t *testing.T, rt *rapid.T, f things) {
 	for _, id := range []int64{f.a, f.b, f.c} {
 		said[fmt.Sprint(id)] = "old"
 	}
-	for id := f.a; id < f.a+100; id++ {
-		page, err := w.store.Entries(t.Context(), store.Query{Model: "widget", EntityID: fmt.Sprint(id), Limit: store.MaxLimit})
-		if err != nil {
+	var entries []struct {
+		EntityID  string
+		Operation trail.Operation
+		After     string
+	}
+	if err := w.db.WithContext(t.Context()).Raw(`SELECT entity_id, operation, coalesce(CAST(after AS text), '') AS after FROM audit_logs
+WHERE model = 'widget' AND operation IS NOT NULL AND CAST(entity_id AS integer) BETWEEN ? AND ? ORDER BY seq`, f.a, f.a+99).Scan(&entries).Error; err != nil {
+		rt.Fatal(err)
+	}
+	for _, e := range entries {
+		if e.Operation == trail.OpDelete {
+			delete(said, e.EntityID)
+			continue
+		}
+		var after struct{ Name *string }
+		if err := json.Unmarshal([]byte(e.After), &after); err != nil {
 			rt.Fatal(err)
 		}
-		var latest store.Entry
-		for _, e := range page.Entries {
-			if e.Operation != "" && e.Seq > latest.Seq {
-				latest = e
-			}
-		}
-		switch latest.Operation {
-		case trail.OpDelete:
-			delete(said, latest.EntityID)
-		case trail.OpInsert, trail.OpUpdate:
-			var after struct{ Name string }
-			if err := json.Unmarshal(latest.After, &after); err != nil {
-				rt.Fatal(err)
-			}
-			said[latest.EntityID] = after.Name
+		if after.Name != nil {
+			said[e.EntityID] = *after.Name
 		}
 	}
 	var rows []Widget

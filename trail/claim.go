@@ -12,9 +12,9 @@ const (
 
 type ownState struct {
 	phase ownPhase
-	was   ownPhase      // the phase before ownReserved
-	tx    any           // where it was written, while ownTentative
-	doubt bool          // part of tx was rolled back since
+	was   ownPhase // the phase before ownReserved
+	tx    any      // where it was written, while ownTentative
+	doubt bool     // part of tx was rolled back since
 }
 
 // Claim is a statement's right to write the action's own entry, see
