@@ -31,7 +31,7 @@ type window struct {
 	complaints []string
 }
 
-// open starts a browser that runs no script of any page.
+// open starts a browser.
 func open(t *testing.T) *window {
 	t.Helper()
 	path := ""
@@ -61,11 +61,16 @@ func open(t *testing.T) *window {
 	})
 	w.ctx = ctx
 	w.do(chromedp.EmulateViewport(1280, 900))
-	if _, err := chromedp.Call(ctx, emulation.SetScriptExecutionDisabled,
-		emulation.SetScriptExecutionDisabledParams{Value: true}); err != nil {
-		t.Fatal(err)
-	}
 	return w
+}
+
+// withoutScripts has it run no script of any page from now on.
+func (w *window) withoutScripts() {
+	w.Helper()
+	if _, err := chromedp.Call(w.ctx, emulation.SetScriptExecutionDisabled,
+		emulation.SetScriptExecutionDisabledParams{Value: true}); err != nil {
+		w.Fatal(err)
+	}
 }
 
 func (w *window) listen(event any) {
@@ -158,6 +163,7 @@ func TestInABrowser(t *testing.T) {
 	t.Cleanup(server.Close)
 
 	w := open(t)
+	w.withoutScripts()
 	w.load(chromedp.Navigate(server.URL + "/bad"))
 	if heard := w.heard(); !slices.ContainsFunc(heard, func(s string) bool {
 		return strings.Contains(s, "Content Security Policy")
