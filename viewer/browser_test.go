@@ -129,7 +129,7 @@ func sees[T any](w *window, expression string) T {
 
 const (
 	headings = `[...document.querySelectorAll("h1")].map(n => n.innerText).join("|")`
-	entities = `[...document.querySelectorAll('td[data-label="Entity"] .id')].map(n => n.innerText).join(" ")`
+	entities = `[...document.querySelectorAll('td[data-label="Entity id"] .id')].map(n => n.innerText).join(" ")`
 	address  = `location.pathname + location.search`
 )
 

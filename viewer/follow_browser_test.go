@@ -5,6 +5,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -50,9 +51,15 @@ func TestFollowInABrowser(t *testing.T) {
 	r := newTrail(t, testdb.OpenSQLite(t))
 	id := at(0)
 	r.running(id)
-	mux := http.NewServeMux()
-	mux.Handle("/audit/", http.StripPrefix("/audit", r.lively()))
-	server := httptest.NewServer(mux)
+	var following atomic.Int64
+	pages := http.StripPrefix("/audit", r.lively())
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, q *http.Request) {
+		if strings.HasSuffix(q.URL.Path, "/follow") {
+			following.Add(1)
+			defer following.Add(-1)
+		}
+		pages.ServeHTTP(w, q)
+	}))
 	t.Cleanup(server.Close)
 	w := open(t)
 
@@ -73,8 +80,15 @@ func TestFollowInABrowser(t *testing.T) {
 	}
 
 	// Whoever is at the end stays there, and whoever is not stays where he is.
-	for i := range 10 {
-		r.logged(id, numbers(i*10+1, i*10+10)...)
+	w.do(chromedp.EmulateViewport(1280, 500))
+	sees[int](w, `scrollTo(0, 1e6), 0`)
+	r.logged(id, numbers(1, 10)...)
+	w.until(lastText + ` === "10"`)
+	if below := sees[float64](w, `document.querySelector("#log tr:last-child").getBoundingClientRect().bottom - innerHeight`); below > 0 {
+		t.Errorf("at the foot of the page, the last line is %v below what one sees", below)
+	}
+	for i := range 9 {
+		r.logged(id, numbers(i*10+11, i*10+20)...)
 	}
 	w.until(lastText + ` === "100"`)
 	if got := sees[[]string](w, inView); len(got) == 0 || got[len(got)-1] != "100" {
@@ -117,6 +131,18 @@ func TestFollowInABrowser(t *testing.T) {
 	if got := sees[int](w, `[...document.querySelectorAll("#log .text")].filter(n => n.innerText === "many 2499").length`); got != 1 {
 		t.Errorf("a line is there %d times", got)
 	}
+	// Out of sight, it asks for nothing; seen again, for what it missed.
+	hide := func(hidden bool) {
+		sees[bool](w, fmt.Sprintf(`Object.defineProperty(document, "hidden", {value: %v, configurable: true}),
+			document.dispatchEvent(new Event("visibilitychange"))`, hidden))
+	}
+	hide(true)
+	for following.Load() != 0 {
+		time.Sleep(time.Millisecond)
+	}
+	r.logged(id, "missed")
+	hide(false)
+	w.until(lastText + ` === "missed"`)
 	if !sees[bool](w, `window.stayed`) {
 		t.Error("the page was loaded again")
 	}
@@ -126,7 +152,7 @@ func TestFollowInABrowser(t *testing.T) {
 	if got := sees[string](w, address); got != "/audit/traces/"+id.String()+"?follow=1" {
 		t.Errorf("the end is shown at %s", got)
 	}
-	if got := sees[[]string](w, `[...document.querySelectorAll(".tail .text")].map(n => n.innerText)`); len(got) != 500 || got[499] != "on" {
+	if got := sees[[]string](w, `[...document.querySelectorAll(".tail .text")].map(n => n.innerText)`); len(got) != 500 || got[499] != "missed" {
 		t.Errorf("the last of %d lines is %q", len(got), got[len(got)-1])
 	}
 	if sees[int](w, `document.scripts.length`) != 0 {

@@ -317,7 +317,7 @@ func TestHostileText(t *testing.T) {
 		}
 		// Links that filter by hostile text find the entry that they were
 		// made of, and the form gives the text back as it is.
-		for _, label := range []string{"User", "Event", "Entity", "Model"} {
+		for _, label := range []string{"User", "Event", "Entity id", "Model"} {
 			for i, n := range all(list.doc, is("td", "data-label="+label)) {
 				to := list.follow(attr(all(n, is("a"))[0], "href"))
 				p := page(t, h, to)

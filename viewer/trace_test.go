@@ -369,7 +369,7 @@ func TestTraceOfManyChanges(t *testing.T) {
 			t.Error("the last page has more")
 		}
 		rest := page(t, h, p.link("All changes, as a list"))
-		if got := rest.column("Entity")[:2]; !slices.Equal(got, []string{"0", "1"}) {
+		if got := rest.column("Entity id")[:2]; !slices.Equal(got, []string{"0", "1"}) {
 			t.Errorf("the list begins with %q", got)
 		}
 		part(page(t, h, p.link("← Changes before")), 800)

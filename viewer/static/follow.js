@@ -21,9 +21,11 @@
     if (state.textContent !== text) state.textContent = text;
   }
 
-  // The log is laid out from its end: there, scrollTop is 0, and whoever is
-  // there stays.
+  // The log is laid out from its end: there, scrollTop is 0. Whoever is at the
+  // end of it, or at the foot of the page, stays there.
   function add(event) {
+    const page = document.scrollingElement;
+    const atFoot = page.scrollHeight - page.scrollTop - innerHeight < 64;
     const atEnd = log.scrollTop > -24;
     rows.insertAdjacentHTML("beforeend", event.data);
     for (let n = rows.childElementCount - most; n > 0; n--) {
@@ -31,6 +33,7 @@
       document.getElementById("cut").hidden = false;
     }
     if (atEnd) log.scrollTop = 0;
+    if (atFoot) page.scrollTop = page.scrollHeight;
     address.searchParams.set("after", event.lastEventId);
   }
 
