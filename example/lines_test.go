@@ -26,12 +26,12 @@ func TestLinesOfJobs(t *testing.T) {
 		}
 		stream.end()
 
-		s = start(t, config{db: at, empty: true})
+		s = start(t, config{db: at, empty: true, pace: time.Second / 2})
 		dryrun := s.must(requester, "POST", row+"/dryrun", "", 202).trace(t)
 		begun := s.must(requester, "POST", row+"/retry", "", 202)
 		retry := begun.trace(t)
 		stream = s.follow(begun.header.Get("Location"))
-		stream.until(`<span class="a-bold a-fg2">Apply complete!`)
+		stream.until(`<span class="a-fg2">OpenTofu has been successfully initialized!`)
 		if strings.HasSuffix(t.Name(), "sqlite") { // takes its time, and no engine
 			stream.until("event: end")
 			stream.end()

@@ -230,10 +230,10 @@ func TestInABrowser(t *testing.T) {
 	}
 
 	// Nothing runs over the edge, at any width.
-	for _, width := range []int64{320, 400, 760, 1000, 1280, 1920} {
-		w.do(chromedp.EmulateViewport(width, 900))
-		for _, at := range []string{"", "?event=execute&user_id=u-ann", strings.TrimPrefix(trace, "/audit/"), "?event=" + url.QueryEscape("none at all")} {
-			w.load(chromedp.Navigate(server.URL + "/audit/" + at))
+	for _, at := range []string{"", "?event=execute&user_id=u-ann", strings.TrimPrefix(trace, "/audit/"), "?event=" + url.QueryEscape("none at all")} {
+		w.load(chromedp.Navigate(server.URL + "/audit/" + at))
+		for _, width := range []int64{320, 400, 760, 1000, 1280, 1920} {
+			w.do(chromedp.EmulateViewport(width, 900))
 			if got := sees[int64](w, `document.documentElement.scrollWidth`); got > width {
 				t.Errorf("/audit/%s is %d wide in a window of %d", at, got, width)
 			}

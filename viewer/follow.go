@@ -19,6 +19,7 @@ import (
 // Bounds of a stream.
 const (
 	maxBatch  = 500                   // lines of one event
+	maxBytes  = 256 << 10             // of their messages and fields, behind which none is added
 	gatherFor = 50 * time.Millisecond // until lines that have come are sent
 	retryIn   = 2 * time.Second       // until a browser asks again
 	// streamFor is when a stream is cut. The browser asks for the rest of it,
@@ -186,7 +187,7 @@ func (f *follower) run() error {
 // what ends that and tells what it ended with.
 func (f *follower) lines() (_ <-chan store.Line, stop func() error) {
 	ctx, cancel := context.WithCancel(f.Context())
-	lines, ended := make(chan store.Line, maxBatch), make(chan struct{})
+	lines, ended := make(chan store.Line), make(chan struct{})
 	var failed error
 	go func() {
 		defer close(ended)
@@ -216,19 +217,21 @@ func gather(first store.Line, lines <-chan store.Line) []store.Line {
 	batch := []store.Line{first}
 	soon := time.NewTimer(gatherFor)
 	defer soon.Stop()
-	for len(batch) < maxBatch {
+	for size := weight(first); len(batch) < maxBatch && size < maxBytes; {
 		select {
 		case l, ok := <-lines:
 			if !ok {
 				return batch
 			}
-			batch = append(batch, l)
+			batch, size = append(batch, l), size+weight(l)
 		case <-soon.C:
 			return batch
 		}
 	}
 	return batch
 }
+
+func weight(l store.Line) int { return len(l.Message) + len(l.Fields) }
 
 // rows renders lines as the page has them, and keeps how far they lead: that is
 // the id of their event, behind which a browser goes on that was cut off.

@@ -179,7 +179,8 @@ func TestFollow(t *testing.T) {
 		id := at(0)
 		r.running(id)
 		r.logged(id, "\x1b[32mone\x1b[0m", "two")
-		h := r.lively()
+		h := r.handler()
+		viewer.Hurry(h, 20*time.Millisecond, time.Hour, time.Hour)
 		l := listen(t, h, "/traces/"+id.String()+"/follow")
 		rows := ""
 		hear := func(want string) {
@@ -202,6 +203,10 @@ func TestFollow(t *testing.T) {
 		r.finish(trail.Outcome{TraceID: id, FinishedAt: epoch, Result: trail.Failure})
 		r.logged(id, "five") // which somebody held back
 		hear("five ")
+
+		// Where it is quiet behind the end, that was all.
+		h = r.lively()
+		l = listen(t, h, "/traces/"+id.String()+"/follow?after="+fmt.Sprint(r.lines))
 		if d := cmp.Diff([]event{{Name: "end", Data: "failure"}}, l.until("end")); d != "" {
 			t.Errorf("the end, -want +got:\n%s", d)
 		}
@@ -472,6 +477,18 @@ func TestFollowManyLines(t *testing.T) {
 	}
 	if f := flushed.Load(); f > n/20 {
 		t.Errorf("%d lines were flushed %d times", n, f)
+	}
+
+	// Long ones make more.
+	long := strings.Repeat("x", 15_000)
+	r.logged(id, slices.Repeat([]string{long}, 50)...)
+	for n := 0; n < 50; {
+		e := l.until("lines")
+		data := e[len(e)-1].Data
+		n += len(messages(fragment(t, data)))
+		if len(data) > 300_000 {
+			t.Errorf("an event has %d bytes", len(data))
+		}
 	}
 }
 
