@@ -275,14 +275,19 @@ func TestRows(t *testing.T) {
 func TestCommandsOfTheGreetingWork(t *testing.T) {
 	engines(t, func(t *testing.T, at string) {
 		s := start(t, config{db: at, empty: true})
+		var begun answer
 		for i, want := range []int{201, 200, 202} {
 			as, method, path, body := parseCurl(t, s.commands()[i])
-			if a := s.call(as, method, strings.TrimPrefix(path, s.base), body); a.status != want {
-				t.Errorf("%s: answered %d %s, want %d", s.commands()[i], a.status, a.body, want)
+			if begun = s.call(as, method, strings.TrimPrefix(path, s.base), body); begun.status != want {
+				t.Errorf("%s: answered %d %s, want %d", s.commands()[i], begun.status, begun.body, want)
 			}
 		}
 		if !strings.Contains(s.String(), s.base+"/audit") {
 			t.Errorf("the greeting does not say where the page is:\n%s", s.greeting)
+		}
+		list := s.must(requester, "GET", strings.TrimPrefix(s.executed(), s.base), "", 200)
+		if !strings.Contains(s.String(), s.executed()) || !strings.Contains(list.body, "/traces/"+begun.trace(t).String()) {
+			t.Errorf("the greeting does not say where to see the job:\n%s", s.greeting)
 		}
 		for _, a := range accounts {
 			if !strings.Contains(s.String(), a.id) || !strings.Contains(s.String(), a.password) {

@@ -40,9 +40,13 @@ func (g greeting) String() string {
 	for _, command := range g.commands() {
 		fmt.Fprintf(&b, "    %s\n", command)
 	}
-	fmt.Fprint(&b, "\nCtrl-C ends it.\n\n")
+	fmt.Fprintf(&b, "\nThe last one begins a job, the first in this list. Open it, and see its lines come:\n\n    %s\n\n", g.executed())
+	fmt.Fprint(&b, "Ctrl-C ends it.\n\n")
 	return b.String()
 }
+
+// executed is where the jobs are listed that were begun, the last one first.
+func (g greeting) executed() string { return g.base + "/audit/?event=execute" }
 
 // commands are three to try, in this order.
 func (g greeting) commands() []string {

@@ -1,7 +1,9 @@
 package main
 
 import (
+	"bufio"
 	"html"
+	"net/http"
 	"strings"
 	"testing"
 	"time"
@@ -17,22 +19,23 @@ func TestLinesOfJobs(t *testing.T) {
 		row := s.create(requester, "/api/resources", `{"name": "menus"}`)
 		s.must(approver, "POST", row+"/approve", "", 200)
 		running := s.must(requester, "POST", row+"/execute", "", 202)
-		follow := "/audit/traces/" + running.trace(t).String() + "?follow=1"
-		deadline := time.Now().Add(time.Minute)
-		for !strings.Contains(s.must(requester, "GET", follow, "", 200).body, "POST /api/resources/1/execute") {
-			if time.Now().After(deadline) {
-				t.Fatal("the page of an action that goes on shows no lines")
-			}
-			time.Sleep(5 * time.Millisecond)
-		}
-		if err := s.stop(); err != nil {
+		stream := s.follow(running.header.Get("Location"))
+		stream.until("POST /api/resources/1/execute")
+		if err := s.stop(); err != nil { // which waits for nobody who follows
 			t.Fatal(err)
 		}
+		stream.end()
 
-		s = start(t, config{db: at, empty: true})
+		s = start(t, config{db: at, empty: true, pace: time.Second / 2})
 		dryrun := s.must(requester, "POST", row+"/dryrun", "", 202).trace(t)
-		retry := s.must(requester, "POST", row+"/retry", "", 202).trace(t)
-		s.until(row, "provisioned")
+		begun := s.must(requester, "POST", row+"/retry", "", 202)
+		retry := begun.trace(t)
+		stream = s.follow(begun.header.Get("Location"))
+		stream.until(`<span class="a-fg2">OpenTofu has been successfully initialized!`)
+		if strings.HasSuffix(t.Name(), "sqlite") { // takes its time, and no engine
+			stream.until("event: end")
+			stream.end()
+		}
 		db := database(t, at)
 		own(t, db, dryrun, true)
 		own(t, db, retry, true)
@@ -63,4 +66,49 @@ func TestLinesOfJobs(t *testing.T) {
 			}
 		}
 	})
+}
+
+// stream is what somebody gets who follows an action.
+type stream struct {
+	*testing.T
+	lines *bufio.Scanner
+}
+
+func (s *service) follow(trace string) stream {
+	s.t.Helper()
+	r, err := http.NewRequestWithContext(s.t.Context(), http.MethodGet, s.base+trace+"/follow", nil)
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	r.SetBasicAuth(requester.id, requester.password)
+	response, err := s.client.Do(r)
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	s.t.Cleanup(func() { _ = response.Body.Close() })
+	if response.StatusCode != http.StatusOK {
+		s.t.Fatalf("following %s: status %d", trace, response.StatusCode)
+	}
+	return stream{s.t, bufio.NewScanner(response.Body)}
+}
+
+// until reads as far as a line with a text.
+func (s stream) until(text string) {
+	s.Helper()
+	for s.lines.Scan() {
+		if strings.Contains(s.lines.Text(), text) {
+			return
+		}
+	}
+	s.Fatalf("the stream ended without %q: %v", text, s.lines.Err())
+}
+
+// end reads to the end, which there must be.
+func (s stream) end() {
+	s.Helper()
+	for s.lines.Scan() {
+	}
+	if err := s.lines.Err(); err != nil {
+		s.Fatalf("the stream broke off: %v", err)
+	}
 }

@@ -2,7 +2,7 @@
 // it does: people ask for resources, others approve them, jobs provision and
 // destroy them, and the trail of it is at /audit.
 //
-//	go run ./example [-addr 127.0.0.1:8080] [-db audit-example.db] [-empty] [-pace 4s]
+//	go run ./example [-addr 127.0.0.1:8080] [-db audit-example.db] [-empty] [-pace 20s]
 //
 // It keeps its data in one SQLite file, or in PostgreSQL where -db is a
 // postgres:// URL. A database that is new gets a short tour, so that there is
@@ -30,6 +30,7 @@ type config struct {
 	db    string        // the path of a SQLite file, or a postgres:// URL
 	empty bool          // no tour, however new the database is
 	pace  time.Duration // how long a job takes
+	tour  time.Duration // and one of the tour; default: tourPace
 }
 
 func main() {
@@ -58,7 +59,7 @@ func command(ctx context.Context, args []string, out, errOut io.Writer) error {
 	flags.StringVar(&cfg.addr, "addr", "127.0.0.1:8080", "listen on this `host:port`")
 	flags.StringVar(&cfg.db, "db", "audit-example.db", "keep the data in this SQLite `file`, or at a postgres:// URL")
 	flags.BoolVar(&cfg.empty, "empty", false, "leave a new database empty instead of playing a tour")
-	flags.DurationVar(&cfg.pace, "pace", 4*time.Second, "how `long` a job takes")
+	flags.DurationVar(&cfg.pace, "pace", 20*time.Second, "how `long` a job takes")
 	if err := flags.Parse(args); err != nil {
 		if errors.Is(err, flag.ErrHelp) {
 			return err

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -49,7 +50,7 @@ func serve(ctx context.Context, cfg config, out io.Writer, ready func(greeting))
 
 	if a.fresh && !cfg.empty {
 		say(out, "the database is new: playing a tour at %s\n", base)
-		a.playTour(ctx, out, base)
+		a.playTour(ctx, cmp.Or(cfg.tour, tourPace), out, base)
 	}
 	if ctx.Err() == nil {
 		if g, err := a.greet(ctx, base); err != nil {
@@ -85,9 +86,8 @@ func (a *app) stop(ctx context.Context, server *http.Server) error {
 
 // playTour plays the tour, quickly, and says in one line how it went. A tour
 // that does not come to its end is no reason not to serve.
-func (a *app) playTour(ctx context.Context, out io.Writer, base string) {
-	pace := a.jobs.pace.Swap(int64(tourPace))
-	defer a.jobs.pace.Store(pace)
+func (a *app) playTour(ctx context.Context, pace time.Duration, out io.Writer, base string) {
+	defer a.jobs.pace.Store(a.jobs.pace.Swap(int64(pace)))
 	began := time.Now()
 	requests, err := tour(ctx, base)
 	if err != nil {

@@ -149,7 +149,7 @@ func (s *service) create(as account, path, body string) string {
 }
 
 // until waits for the row to be in this state.
-func (s *service) until(path, state string) { //nolint:unparam // reads better at the call
+func (s *service) until(path, state string) {
 	s.t.Helper()
 	deadline := time.Now().Add(time.Minute)
 	for {

@@ -119,13 +119,13 @@ func TestStopInTheMiddleOfTheTour(t *testing.T) {
 		defer cancel()
 		out := &output{}
 		seen := writerFunc(func(b []byte) (int, error) {
-			if strings.Contains(string(b), "/execute") {
+			if strings.Contains(string(b), "/sync") {
 				cancel()
 			}
 			return out.Write(b)
 		})
 		ready := func(g greeting) { t.Errorf("a service that was stopped said that it is ready: %s", g) }
-		if err := serve(ctx, config{addr: "127.0.0.1:0", db: at}, seen, ready); err != nil {
+		if err := serve(ctx, config{addr: "127.0.0.1:0", db: at, tour: time.Hour}, seen, ready); err != nil {
 			t.Fatal(err)
 		}
 		goleak.VerifyNone(t, running)
@@ -134,22 +134,22 @@ func TestStopInTheMiddleOfTheTour(t *testing.T) {
 		}
 
 		db := database(t, at)
-		executed := false
+		interrupted := false
 		for _, e := range entries(t, db) {
 			if e.Result == trail.Pending {
 				t.Errorf("%s %s %s never ended", e.Event, e.Model, e.EntityID)
 			}
-			executed = executed || e.Event == trail.Execute && e.Finished != nil && e.Finished.Error == "interrupted"
+			interrupted = interrupted || e.Event == trail.Sync && e.Finished != nil && e.Finished.Error == "interrupted"
 		}
-		if !executed {
+		if !interrupted {
 			t.Error("the job that was running is not recorded as interrupted")
 		}
 		var busy int64
-		if err := db.Model(&Resource{}).Where("state IN ?", []State{Provisioning, Destroying}).Count(&busy).Error; err != nil {
+		if err := db.Model(&SourceCode{}).Where("state = ?", Syncing).Count(&busy).Error; err != nil {
 			t.Fatal(err)
 		}
 		if busy != 0 {
-			t.Errorf("%d resources are in the middle of a run", busy)
+			t.Errorf("%d source codes are in the middle of a sync", busy)
 		}
 	})
 }

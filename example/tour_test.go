@@ -17,7 +17,7 @@ import (
 
 func TestTour(t *testing.T) {
 	engines(t, func(t *testing.T, at string) {
-		s := start(t, config{db: at, pace: time.Hour}) // the tour has a pace of its own
+		s := start(t, config{db: at, pace: time.Hour, tour: time.Millisecond}) // each its own pace
 		if err := s.stop(); err != nil {
 			t.Fatal(err)
 		}

@@ -24,6 +24,7 @@ type asset struct {
 // assets are all of them by name, version is the same for the same content.
 var assets, version = readAssets(map[string]string{
 	"style.css": "text/css; charset=utf-8",
+	"follow.js": "text/javascript; charset=utf-8",
 	"icon.svg":  "image/svg+xml",
 })
 

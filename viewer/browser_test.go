@@ -31,7 +31,7 @@ type window struct {
 	complaints []string
 }
 
-// open starts a browser that runs no script of any page.
+// open starts a browser.
 func open(t *testing.T) *window {
 	t.Helper()
 	path := ""
@@ -61,11 +61,16 @@ func open(t *testing.T) *window {
 	})
 	w.ctx = ctx
 	w.do(chromedp.EmulateViewport(1280, 900))
-	if _, err := chromedp.Call(ctx, emulation.SetScriptExecutionDisabled,
-		emulation.SetScriptExecutionDisabledParams{Value: true}); err != nil {
-		t.Fatal(err)
-	}
 	return w
+}
+
+// withoutScripts has it run no script of any page from now on.
+func (w *window) withoutScripts() {
+	w.Helper()
+	if _, err := chromedp.Call(w.ctx, emulation.SetScriptExecutionDisabled,
+		emulation.SetScriptExecutionDisabledParams{Value: true}); err != nil {
+		w.Fatal(err)
+	}
 }
 
 func (w *window) listen(event any) {
@@ -124,7 +129,7 @@ func sees[T any](w *window, expression string) T {
 
 const (
 	headings = `[...document.querySelectorAll("h1")].map(n => n.innerText).join("|")`
-	entities = `[...document.querySelectorAll('td[data-label="Entity"] .id')].map(n => n.innerText).join(" ")`
+	entities = `[...document.querySelectorAll('td[data-label="Entity id"] .id')].map(n => n.innerText).join(" ")`
 	address  = `location.pathname + location.search`
 )
 
@@ -158,6 +163,7 @@ func TestInABrowser(t *testing.T) {
 	t.Cleanup(server.Close)
 
 	w := open(t)
+	w.withoutScripts()
 	w.load(chromedp.Navigate(server.URL + "/bad"))
 	if heard := w.heard(); !slices.ContainsFunc(heard, func(s string) bool {
 		return strings.Contains(s, "Content Security Policy")
@@ -224,10 +230,10 @@ func TestInABrowser(t *testing.T) {
 	}
 
 	// Nothing runs over the edge, at any width.
-	for _, width := range []int64{320, 400, 760, 1000, 1280, 1920} {
-		w.do(chromedp.EmulateViewport(width, 900))
-		for _, at := range []string{"", "?event=execute&user_id=u-ann", strings.TrimPrefix(trace, "/audit/"), "?event=" + url.QueryEscape("none at all")} {
-			w.load(chromedp.Navigate(server.URL + "/audit/" + at))
+	for _, at := range []string{"", "?event=execute&user_id=u-ann", strings.TrimPrefix(trace, "/audit/"), "?event=" + url.QueryEscape("none at all")} {
+		w.load(chromedp.Navigate(server.URL + "/audit/" + at))
+		for _, width := range []int64{320, 400, 760, 1000, 1280, 1920} {
+			w.do(chromedp.EmulateViewport(width, 900))
 			if got := sees[int64](w, `document.documentElement.scrollWidth`); got > width {
 				t.Errorf("/audit/%s is %d wide in a window of %d", at, got, width)
 			}

@@ -8,10 +8,11 @@
 //
 // The pages:
 //
-//	/              all entries, newest first: filtered, sorted, paged
-//	/traces/{id}   one action: what was done, field by field, and how, line by line
-//	/entries/{id}  leads to the entry in the page of its trace
-//	/find?id={id}  the same, for a form
+//	/                    all entries, newest first: filtered, sorted, paged
+//	/traces/{id}         one action: what was done, field by field, and how, line by line
+//	/traces/{id}/follow  its lines as they come, for the page
+//	/entries/{id}        leads to the entry in the page of its trace
+//	/find?id={id}        the same, for a form
 //
 // The JSON, which takes the same parameters and has the names of the tables'
 // columns:
@@ -26,8 +27,17 @@
 // model, entity), order (asc, desc; default desc), limit (1 to 500) and cursor.
 // An empty parameter is none; one that is unknown or makes no sense answers
 // 400 and says which. The page of a trace shows a hundred changes: those behind
-// as many as skip says, or those around the one whose id is entry. With follow
-// it loads itself again until the action has ended.
+// as many as skip says, or those around the one whose id is entry.
+//
+// While an action goes on, the page of its trace shows the last lines of its
+// log and those that come, as they come. With follow=0 it does not; with
+// follow=1 it does also in a browser without scripts, where it loads itself
+// again every two seconds, and it shows the last lines first also when the
+// action has ended. The lines come as server-sent events, which hold rows of
+// the page as the server renders them. A stream goes on behind the line where
+// it was cut off, is asked for anew every ten minutes, and ends when its
+// [http.Server] begins to shut down. Whatever stands between must pass on what
+// is flushed.
 //
 // The package promises:
 //
@@ -37,9 +47,11 @@
 //   - What the trail holds is data, whoever wrote it: it is escaped by
 //     html/template for its place, of terminal output nothing but colours is
 //     taken over, characters that would hide or turn text are spelled out, and a
-//     Content-Security-Policy forbids everything but the style sheet. There is no
-//     script.
+//     Content-Security-Policy forbids everything but the style sheet. Only the
+//     page that follows an action may run a script besides: the one that comes
+//     with it, which puts in what the server has escaped.
+//   - Every page is complete without scripts.
 //   - Values are shown as they are stored, numbers digit by digit.
-//   - Pages need nothing from elsewhere: templates and style sheet are in the
-//     binary.
+//   - Pages need nothing from elsewhere: templates, style sheet and script are
+//     in the binary.
 package viewer

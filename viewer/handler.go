@@ -15,10 +15,13 @@ import (
 	"github.com/infrakitchen/audit/store"
 )
 
-// handler answers all requests. It has no state of its own.
+// handler answers all requests. Its state is that of those who follow.
 type handler struct {
-	store   *store.Store
-	options Options
+	store     *store.Store
+	options   Options
+	pace      pace
+	followers chan struct{} // holds one for each
+	servers   servers
 }
 
 var _ http.Handler = (*handler)(nil)
@@ -27,6 +30,9 @@ var _ http.Handler = (*handler)(nil)
 // else from anywhere.
 const policy = "default-src 'none'; style-src 'self'; img-src 'self'; " +
 	"form-action 'self'; frame-ancestors 'none'; base-uri 'none'"
+
+// livePolicy is that of a page that follows, with our script and what it asks.
+const livePolicy = policy + "; script-src 'self'; connect-src 'self'"
 
 // ServeHTTP implements [http.Handler].
 func (h *handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
@@ -49,7 +55,7 @@ func (h *handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		q.fail(http.StatusMethodNotAllowed, "The audit log can be read, not written to.")
 		return
 	}
-	if err := q.route(); err != nil {
+	if err := q.route(); err != nil { //nolint:contextcheck // what all who follow share outlives each of them
 		q.failed(err)
 	}
 }
@@ -85,6 +91,8 @@ func (q *request) route() error {
 		return q.find(q.URL.Query().Get("id"))
 	case kind == "entries" && id != "":
 		return q.find(id)
+	case kind == "traces" && strings.HasSuffix(id, "/follow"):
+		return q.follow(strings.TrimSuffix(id, "/follow"))
 	case kind == "traces" && id != "":
 		return q.trace(id)
 	case kind == "static":

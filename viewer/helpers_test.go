@@ -132,7 +132,8 @@ func ask(t *testing.T, h http.Handler, method, address string) *answer {
 	h.ServeHTTP(w, httptest.NewRequestWithContext(t.Context(), method, address, nil))
 	a := &answer{T: t, ResponseRecorder: w, address: address}
 	if strings.HasPrefix(w.Header().Get("Content-Type"), "text/html") {
-		doc, err := html.Parse(strings.NewReader(w.Body.String()))
+		// As a browser without scripts.
+		doc, err := html.ParseWithOptions(strings.NewReader(w.Body.String()), html.ParseOptionEnableScripting(false))
 		if err != nil {
 			t.Fatal(err)
 		}

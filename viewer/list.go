@@ -197,7 +197,7 @@ func (q *request) input(t time.Time) string {
 
 // labels are the names of the filters for readers.
 var labels = map[string]string{
-	paramEvent: "Event", paramModel: "Model", paramEntity: "Entity", paramUser: "User", paramTenant: "Tenant",
+	paramEvent: "Event", paramModel: "Model", paramEntity: "Entity id", paramUser: "User", paramTenant: "Tenant",
 	paramOutcome: "Outcome", paramTrace: "Trace", paramFrom: "From", paramTo: "Before",
 }
 
@@ -229,7 +229,8 @@ func (q *request) filters(values url.Values, query store.Query) []filter {
 	return out
 }
 
-// columns are the headings; those that the store sorts by are links.
+// columns are the headings; those that the store sorts by are links. An id
+// begins with its time, so that sorting by the one is sorting by the other.
 func (q *request) columns(values url.Values, query store.Query) []column {
 	all := []struct {
 		label string
@@ -238,10 +239,10 @@ func (q *request) columns(values url.Values, query store.Query) []column {
 		{"Time", store.SortTime},
 		{"User", store.SortUser},
 		{"Event", store.SortEvent},
-		{"Entity", store.SortEntity},
+		{"Entity id", store.SortEntity},
 		{"Model", store.SortModel},
 		{"Outcome", ""},
-		{"Audit log id", ""},
+		{"Audit log id", store.SortTime},
 	}
 	columns := make([]column, len(all))
 	for i, c := range all {
@@ -266,6 +267,7 @@ func (q *request) columns(values url.Values, query store.Query) []column {
 		}
 		columns[i].Href = with(q.root, values, paramSort, by, paramOrder, order)
 	}
+	columns[len(columns)-1].Sort = "" // Time shows it; one heading does
 	return columns
 }
 

@@ -36,14 +36,14 @@ func TestListShowsEntries(t *testing.T) {
 			t.Errorf("title %q", got)
 		}
 		if got := p.texts("th", "scope=col"); !slices.Equal(got,
-			[]string{"Time UTC", "User", "Event", "Entity", "Model", "Outcome", "Audit log id"}) {
+			[]string{"Time UTC", "User", "Event", "Entity id", "Model", "Outcome", "Audit log id"}) {
 			t.Errorf("headings %q", got)
 		}
 		for label, want := range map[string][]string{
 			"Time":         {"2026-11-23 06:48:02", "2026-11-23 06:48:01", "2026-11-23 06:48:00"},
 			"User":         {"sweeper system", "Ann Bee u-ann", "Ann Bee u-ann"},
 			"Event":        {"sweep", "update", "approve"},
-			"Entity":       {"–", "7", "42 web-prod"},
+			"Entity id":    {"–", "7", "42 web-prod"},
 			"Model":        {"–", "template", "resource"},
 			"Outcome":      {"pending", "success", "success"},
 			"Audit log id": {sweep.String(), template.String(), approve.String()},
@@ -142,11 +142,11 @@ func TestListFilters(t *testing.T) {
 			{"a model", "model=template", []string{"6", "2"}, []string{"Model template"}},
 			{"a user", "user_id=u-bob", []string{"3", "2"}, []string{"User u-bob"}},
 			{"a tenant", "tenant_id=north", []string{"2"}, []string{"Tenant north"}},
-			{"an entity", "model=resource&entity_id=1", []string{"1"}, []string{"Model resource", "Entity 1"}},
+			{"an entity", "model=resource&entity_id=1", []string{"1"}, []string{"Model resource", "Entity id 1"}},
 			{
 				"an entity whose id needs escapes", "model=resource&entity_id=" + url.QueryEscape(odd),
 				[]string{odd},
-				[]string{"Model resource", "Entity " + odd},
+				[]string{"Model resource", "Entity id " + odd},
 			},
 			{"what was denied", "outcome=denied", []string{"1"}, []string{"Outcome denied"}},
 			{"what failed in the end", "outcome=failure", []string{"4"}, []string{"Outcome failure"}},
@@ -176,7 +176,7 @@ func TestListFilters(t *testing.T) {
 		} {
 			t.Run(c.name, func(t *testing.T) {
 				p := page(t, h, "/?"+c.query)
-				if d := cmp.Diff(c.want, p.column("Entity")); d != "" {
+				if d := cmp.Diff(c.want, p.column("Entity id")); d != "" {
 					t.Errorf("entities, -want +got:\n%s", d)
 				}
 				var chips []string
@@ -320,7 +320,7 @@ func TestListSorts(t *testing.T) {
 				[2]string{"ascending", "descending"},
 			},
 			{
-				"Entity",
+				"Entity id",
 				[]string{"0", "1", "3", "4", odd, "2", "6"},
 				[]string{"6", "2", odd, "4", "3", "1", "0"},
 				[2]string{"ascending", "descending"},
@@ -331,15 +331,25 @@ func TestListSorts(t *testing.T) {
 				[]string{"6", odd, "4", "3", "2", "1", "0"},
 				[2]string{"ascending", "descending"},
 			},
+			{ // ids begin with their time
+				"Audit log id",
+				[]string{"0", "1", "2", "3", "4", odd, "6"},
+				[]string{"6", odd, "4", "3", "2", "1", "0"},
+				[2]string{"ascending", "descending"},
+			},
 		} {
 			t.Run(c.heading, func(t *testing.T) {
+				shown := c.heading
+				if shown == "Audit log id" {
+					shown = "Time UTC"
+				}
 				p := page(t, h, "/")
 				for i, want := range [][]string{c.first, c.then} {
 					p = page(t, h, p.link(c.heading))
-					if d := cmp.Diff(want, p.column("Entity")); d != "" {
+					if d := cmp.Diff(want, p.column("Entity id")); d != "" {
 						t.Errorf("click %d, -want +got:\n%s", i+1, d)
 					}
-					if got := p.texts("th", "aria-sort="+c.sorts[i]); !slices.Equal(got, []string{c.heading}) {
+					if got := p.texts("th", "aria-sort="+c.sorts[i]); !slices.Equal(got, []string{shown}) {
 						t.Errorf("click %d: %s are %q", i+1, c.sorts[i], got)
 					}
 					if n := len(all(p.doc, is("th", "aria-sort"))); n != 1 {
@@ -388,8 +398,8 @@ func TestListPages(t *testing.T) {
 				var pages [][]string
 				p := first
 				for {
-					pages = append(pages, p.column("Entity"))
-					seen = append(seen, p.column("Entity")...)
+					pages = append(pages, p.column("Entity id"))
+					seen = append(seen, p.column("Entity id")...)
 					if !p.has(c.next) {
 						break
 					}
@@ -412,7 +422,7 @@ func TestListPages(t *testing.T) {
 				}
 				for i := len(pages) - 2; i >= 0; i-- {
 					p = page(t, h, p.link(c.previous))
-					if d := cmp.Diff(pages[i], p.column("Entity")); d != "" {
+					if d := cmp.Diff(pages[i], p.column("Entity id")); d != "" {
 						t.Errorf("back on page %d, -want +got:\n%s", i, d)
 					}
 				}

@@ -6,6 +6,7 @@ import (
 	"testing"
 
 	"github.com/gin-gonic/gin"
+	"gorm.io/gorm"
 
 	"github.com/infrakitchen/audit/internal/testdb"
 )
@@ -13,7 +14,7 @@ import (
 // Wherever the pages are mounted, and whatever page one begins with, the links
 // of all pages lead to pages below the mount point.
 func TestMounts(t *testing.T) {
-	r, ids := library(t, testdb.OpenSQLite(t))
+	r, ids := library(t, testdb.OpenSQLite(t, &gorm.Config{PrepareStmt: true})) // of which hundreds are asked for
 	r.line(ids[3], 0, "info", "on my way", "")
 	pages := r.handler()
 	gin.SetMode(gin.TestMode)

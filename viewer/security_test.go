@@ -39,6 +39,7 @@ func TestNewRefuses(t *testing.T) {
 		{"viewer: Options.Authorize is required", st, viewer.Options{}},
 		{"Options.PageSize", st, viewer.Options{Authorize: anybody, PageSize: -1}},
 		{"Options.PageSize", st, viewer.Options{Authorize: anybody, PageSize: store.MaxLimit + 1}},
+		{"Options.MaxFollowers", st, viewer.Options{Authorize: anybody, MaxFollowers: -1}},
 	} {
 		h, err := viewer.New(c.store, c.options)
 		if err == nil || h != nil || !strings.Contains(err.Error(), c.names) {
@@ -51,7 +52,7 @@ func TestNewRefuses(t *testing.T) {
 func addresses(id fmt.Stringer) []string {
 	return []string{
 		"/", "/?event=create", "/traces/" + id.String(), "/entries/" + id.String(), "/find?id=" + id.String(),
-		"/static/style.css", "/static/icon.svg", "/nothing", "/?limit=x",
+		"/static/style.css", "/static/follow.js", "/static/icon.svg", "/nothing", "/traces/x/follow", "/?limit=x",
 		"/api/entries", "/api/traces/" + id.String(), "/api/events", "/api/nothing", "/api/entries?limit=x",
 	}
 }
@@ -203,7 +204,7 @@ func TestFailures(t *testing.T) {
 			}
 		}
 		var want []string
-		for _, address := range []string{"/", "/traces/" + ids[0].String(), "/entries/" + ids[0].String()} {
+		for _, address := range []string{"/", "/traces/" + ids[0].String(), "/traces/" + ids[0].String() + "/follow", "/entries/" + ids[0].String()} {
 			a := ask(t, h, http.MethodGet, address)
 			a.must(http.StatusInternalServerError)
 			if got := text(a.one("main")); strings.Contains(got, "audit_logs") || strings.Contains(got, "SQL") ||
@@ -316,7 +317,7 @@ func TestHostileText(t *testing.T) {
 		}
 		// Links that filter by hostile text find the entry that they were
 		// made of, and the form gives the text back as it is.
-		for _, label := range []string{"User", "Event", "Entity", "Model"} {
+		for _, label := range []string{"User", "Event", "Entity id", "Model"} {
 			for i, n := range all(list.doc, is("td", "data-label="+label)) {
 				to := list.follow(attr(all(n, is("a"))[0], "href"))
 				p := page(t, h, to)
@@ -349,7 +350,7 @@ func clean(t *testing.T, a *answer) {
 	t.Helper()
 	known := strings.Fields("html head body meta title link a header form label input button main div h1 h2 h3 p " +
 		"select option details summary ul li span strong table caption thead tbody tr th td time code nav section " +
-		"article dl dt dd pre")
+		"article dl dt dd pre script noscript")
 	for n := range a.doc.Descendants() {
 		switch n.Type {
 		case html.ElementNode:
@@ -358,6 +359,7 @@ func clean(t *testing.T, a *answer) {
 			}
 			for _, x := range n.Attr {
 				switch {
+				case n.Data == "script" && (x.Key == "defer" || x.Key == "src" && strings.HasPrefix(x.Val, "../static/follow.js?")):
 				case strings.HasPrefix(x.Key, "on"), x.Key == "style", x.Key == "src", x.Key == "srcdoc":
 					t.Errorf("%s: <%s %s=%q>", a.address, n.Data, x.Key, x.Val)
 				case x.Key == "href" || x.Key == "action":
@@ -370,6 +372,9 @@ func clean(t *testing.T, a *answer) {
 				}
 			}
 		case html.TextNode:
+			if n.Parent.Data == "script" {
+				t.Errorf("%s: a script: %q", a.address, n.Data)
+			}
 			if strings.ContainsAny(n.Data, "\x00\x1b\a\r\u202e\u2066") {
 				t.Errorf("%s: hidden characters in %q", a.address, n.Data)
 			}

@@ -90,9 +90,15 @@ func TestContrast(t *testing.T) {
 func TestAssets(t *testing.T) {
 	r, _ := library(t, testdb.OpenSQLite(t))
 	h := r.handler()
-	p := page(t, h, "/")
-	for kind, rel := range map[string]string{"text/css; charset=utf-8": "stylesheet", "image/svg+xml": "icon"} {
-		address := p.follow(attr(p.one("link", "rel="+rel), "href"))
+	id := at(100)
+	r.running(id)
+	p := page(t, h, "/traces/"+id.String())
+	for kind, address := range map[string]string{
+		"text/css; charset=utf-8":        attr(p.one("link", "rel=stylesheet"), "href"),
+		"image/svg+xml":                  attr(p.one("link", "rel=icon"), "href"),
+		"text/javascript; charset=utf-8": attr(p.one("script"), "src"),
+	} {
+		address = p.follow(address)
 		a := ask(t, h, http.MethodGet, address)
 		a.must(http.StatusOK)
 		if got := a.Header().Get("Content-Type"); got != kind || a.Body.Len() == 0 {

@@ -19,7 +19,6 @@ import (
 const (
 	maxChanges = 100 // on one page
 	maxLines   = 500 // on one page
-	maxTail    = 200 // on a page that follows, which is loaded again and again
 )
 
 // traceView is the page of a trace.
@@ -27,7 +26,8 @@ type traceView struct {
 	page
 	Action         row // what the action was, as far as it is known
 	Pending        bool
-	Following      bool // the page loads itself again
+	Stream         string // the address of what comes, on a page that follows
+	Reload         bool   // it was told to, also without a script
 	Error          string
 	Facts          []fact
 	Changes        []change
@@ -36,7 +36,8 @@ type traceView struct {
 	Lines          []line
 	LinesBefore    string // the address of the lines before
 	LinesNext      string // and of those behind
-	LinesTail      bool   // they are the last, and there are others
+	Tail           bool   // they are the last
+	TailCut        bool   // and there are others
 }
 
 // change is an entry with its fields.
@@ -58,13 +59,13 @@ type found struct {
 
 // read reads a trace, and the lines that are asked for. One that goes on and
 // has nothing but log lines so far is found as well.
-func (q *request) read(id uuid.UUID, lines store.LogQuery) (found, error) {
+func (q *request) read(id uuid.UUID, lines func(store.Trace) store.LogQuery) (found, error) {
 	trace, err := q.handler.store.Trace(q.Context(), id)
 	missing := errors.Is(err, store.ErrNotFound)
 	if err != nil && !missing {
 		return found{}, err
 	}
-	page, lineErr := q.logs(id, lines)
+	page, lineErr := q.logs(id, lines(trace))
 	if lineErr != nil {
 		return found{}, lineErr
 	}
@@ -74,6 +75,11 @@ func (q *request) read(id uuid.UUID, lines store.LogQuery) (found, error) {
 	f := found{Trace: trace, lines: page}
 	f.ID = id
 	return f, nil
+}
+
+// firstLines asks for the first n lines.
+func firstLines(n int) func(store.Trace) store.LogQuery {
+	return func(store.Trace) store.LogQuery { return store.LogQuery{Ascending: true, Limit: n} }
 }
 
 // logs reads lines of a trace.
@@ -86,7 +92,7 @@ func (q *request) logs(id uuid.UUID, lines store.LogQuery) (store.LogPage, error
 	return page, err
 }
 
-func (f found) pending() bool { return f.Action == nil || f.Action.Result == trail.Pending }
+func pending(t store.Trace) bool { return t.Action == nil || t.Action.Result == trail.Pending }
 
 // find leads to the place of an entry, or of a trace that has none yet.
 func (q *request) find(text string) error {
@@ -96,7 +102,7 @@ func (q *request) find(text string) error {
 	}
 	entry, err := q.handler.store.Entry(q.Context(), id)
 	if errors.Is(err, store.ErrNotFound) {
-		if _, err = q.read(id, store.LogQuery{Limit: 1}); err != nil {
+		if _, err = q.read(id, firstLines(1)); err != nil {
 			return err
 		}
 		entry.ID, entry.TraceID = id, id
@@ -126,17 +132,22 @@ func (q *request) trace(text string) error {
 		return err
 	}
 	values := q.URL.Query()
-	lines := store.LogQuery{Ascending: true, Limit: maxLines, Cursor: values.Get("lines")}
-	tail := values.Get("follow") != "" && lines.Cursor == ""
-	if tail {
-		lines = store.LogQuery{Limit: maxTail}
-	}
-	f, err := q.read(id, lines)
+	tail := false
+	f, err := q.read(id, func(t store.Trace) store.LogQuery {
+		if tail = shownFromTheEnd(values, pending(t)); tail {
+			return store.LogQuery{Limit: maxLines}
+		}
+		return store.LogQuery{Ascending: true, Limit: maxLines, Cursor: values.Get("lines")}
+	})
 	if err != nil {
 		return err
 	}
-	view := traceView{page: q.page("Trace " + id.String()), Pending: f.pending()}
-	view.Following = view.Pending && tail
+	view := traceView{page: q.page("Trace " + id.String()), Pending: pending(f.Trace), Tail: tail}
+	if view.Pending && tail {
+		view.Stream = streamAddress(q.root, f, lastSeq(f.lines.Lines))
+		view.Reload = values.Get("follow") != ""
+		q.w.Header().Set("Content-Security-Policy", livePolicy)
+	}
 	if f.Action != nil {
 		view.Action = q.row(*f.Action)
 		view.Heading = visible.Text(string(f.Action.Event) + " " + f.Action.Model + " " + f.Action.EntityID)
@@ -153,11 +164,33 @@ func (q *request) trace(text string) error {
 	}
 	if tail {
 		slices.Reverse(view.Lines)
-		view.LinesTail = f.lines.Next != ""
+		view.TailCut = f.lines.Next != ""
 	} else {
 		view.LinesBefore, view.LinesNext = linesAddress(f.lines.Previous), linesAddress(f.lines.Next)
 	}
 	return q.html(http.StatusOK, "trace.html", view)
+}
+
+// shownFromTheEnd reports whether a page has the last lines of its trace, and
+// follows it while it goes on: one that was told to, and one that was told
+// nothing at all.
+func shownFromTheEnd(values url.Values, pending bool) bool {
+	switch follow := values.Get("follow"); {
+	case follow == "0" || values.Get("lines") != "":
+		return false
+	case follow != "":
+		return true
+	default:
+		return pending && values.Get("entry") == "" && values.Get("skip") == ""
+	}
+}
+
+// lastSeq returns the place of the last of the lines, 0 where there is none.
+func lastSeq(lines []store.Line) (seq int64) {
+	for _, l := range lines {
+		seq = max(seq, l.Seq)
+	}
+	return seq
 }
 
 // linesAddress is that of another page of lines, at its lines.

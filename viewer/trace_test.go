@@ -140,25 +140,43 @@ func TestTraceShowsHowItEnded(t *testing.T) {
 		if _, ended := p.facts()["Finished"]; ended {
 			t.Error("a pending action has an end")
 		}
-		if n := all(p.doc, is("meta", "http-equiv=refresh")); len(n) != 0 {
-			t.Error("the page loads itself again without being asked")
+		// It follows: with a script, and without one where it is told to.
+		follows := func(p *answer, script bool, refresh ...string) {
+			t.Helper()
+			var got []string
+			for _, n := range all(p.doc, is("meta", "http-equiv=refresh")) {
+				got = append(got, n.Parent.Data+" "+attr(n, "content"))
+			}
+			if !slices.Equal(got, refresh) {
+				t.Errorf("%s is loaded again as %q says, want %q", p.address, got, refresh)
+			}
+			scripts := all(p.doc, is("script"))
+			policy := p.Header().Get("Content-Security-Policy")
+			if (len(scripts) == 1) != script || strings.Contains(policy, "; script-src 'self'; connect-src 'self'") != script {
+				t.Errorf("%s has %d scripts, and the policy %s", p.address, len(scripts), policy)
+			}
 		}
-		p = page(t, h, p.link("Follow it"))
-		if got := attr(p.one("meta", "http-equiv=refresh"), "content"); got != "2" {
-			t.Errorf("a page that follows is loaded again after %s s", got)
+		follows(p, true)
+		p = page(t, h, p.link("Load the page again every two seconds"))
+		follows(p, true, "noscript 2")
+		for _, link := range []string{"Stop that", "Stop following"} {
+			if got := p.link(link); !strings.HasPrefix(got, address+"?follow=0") {
+				t.Errorf("%q leads to %s", link, got)
+			}
 		}
-		if got := p.link("Stop following"); got != address+"?" && got != address {
-			t.Errorf("to stop leads to %s", got)
-		}
+		p = page(t, h, p.link("Stop that"))
+		follows(p, false)
+		follows(page(t, h, p.link("Follow it")), true, "noscript 2")
+		follows(page(t, h, address+"?entry="+id.String()), false)
+		follows(page(t, h, address+"?skip=0"), false)
 
 		r.finish(trail.Outcome{
 			TraceID: id, FinishedAt: epoch.Add(83 * time.Second), Result: trail.Failure, Status: 502,
 			Error: "apply: <quota> exceeded", Duration: 83 * time.Second,
 		})
+		follows(page(t, h, address), false)
 		p = page(t, h, address+"?follow=1")
-		if n := all(p.doc, is("meta", "http-equiv=refresh")); len(n) != 0 {
-			t.Error("the page of an action that has ended still loads itself again")
-		}
+		follows(p, false)
 		facts := p.facts()
 		if d := cmp.Diff(map[string]string{
 			"Finished": "2026-11-23 06:49:23 5 hours ago", "Duration": "1 min 23 s", "Status": "502 Bad Gateway",
@@ -237,6 +255,8 @@ func TestTraceOfManyLines(t *testing.T) {
 			}
 		}
 		p := page(t, h, "/traces/"+id.String())
+		part(p, 703, 500)
+		p = page(t, h, p.link("All lines"))
 		part(p, 0, 500)
 		if p.has("← Lines before") {
 			t.Error("the first page has lines before")
@@ -250,8 +270,10 @@ func TestTraceOfManyLines(t *testing.T) {
 		}
 		part(page(t, h, p.link("← Lines before")), 500, 500)
 
-		p = page(t, h, page(t, h, "/traces/"+id.String()).link("Follow it"))
-		part(p, 1003, 200)
+		r.finish(trail.Outcome{TraceID: id, FinishedAt: epoch, Result: trail.Success})
+		part(page(t, h, "/traces/"+id.String()), 0, 500)
+		p = page(t, h, "/traces/"+id.String()+"?follow=1") // where it was followed to
+		part(p, 703, 500)
 		part(page(t, h, p.link("All lines")), 0, 500)
 		for _, cursor := range []string{"x", "e30"} {
 			ask(t, h, http.MethodGet, "/traces/"+id.String()+"?lines="+cursor).must(http.StatusBadRequest)
@@ -347,7 +369,7 @@ func TestTraceOfManyChanges(t *testing.T) {
 			t.Error("the last page has more")
 		}
 		rest := page(t, h, p.link("All changes, as a list"))
-		if got := rest.column("Entity")[:2]; !slices.Equal(got, []string{"0", "1"}) {
+		if got := rest.column("Entity id")[:2]; !slices.Equal(got, []string{"0", "1"}) {
 			t.Errorf("the list begins with %q", got)
 		}
 		part(page(t, h, p.link("← Changes before")), 800)

@@ -39,6 +39,11 @@ type Options struct {
 	// number, 1 to [store.MaxLimit]. Default: [store.DefaultLimit].
 	PageSize int
 
+	// MaxFollowers is how many pages may follow an action at once; each looks
+	// at the database once a second besides what it is told. One more is
+	// answered with 503, and tries again. Default: 200.
+	MaxFollowers int
+
 	// OnError is told of what went wrong behind a page that answered 500. It
 	// may be called by any number of goroutines at once. Default: an error
 	// line in slog.Default().
@@ -59,6 +64,8 @@ func New(st *store.Store, o Options) (http.Handler, error) {
 		return nil, errors.New("viewer: Options.Authorize is required: it decides who may see the trail")
 	case o.PageSize < 0 || o.PageSize > store.MaxLimit:
 		return nil, fmt.Errorf("viewer: Options.PageSize is %d, 1 to %d is possible", o.PageSize, store.MaxLimit)
+	case o.MaxFollowers < 0:
+		return nil, fmt.Errorf("viewer: Options.MaxFollowers is %d, 1 or more is possible", o.MaxFollowers)
 	}
 	if o.Title == "" {
 		o.Title = "Audit log"
@@ -69,13 +76,16 @@ func New(st *store.Store, o Options) (http.Handler, error) {
 	if o.PageSize == 0 {
 		o.PageSize = store.DefaultLimit
 	}
+	if o.MaxFollowers == 0 {
+		o.MaxFollowers = 200
+	}
 	if o.OnError == nil {
 		o.OnError = logError
 	}
 	if o.Now == nil {
 		o.Now = time.Now
 	}
-	return &handler{store: st, options: o}, nil
+	return &handler{store: st, options: o, pace: ordinary, followers: make(chan struct{}, o.MaxFollowers)}, nil
 }
 
 func logError(r *http.Request, err error) {

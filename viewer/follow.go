@@ -1,0 +1,287 @@
+package viewer
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"net/http"
+	"net/url"
+	"strconv"
+	"time"
+
+	"github.com/google/uuid"
+
+	"github.com/infrakitchen/audit/store"
+	"github.com/infrakitchen/audit/trail"
+)
+
+// Bounds of a stream.
+const (
+	maxBatch  = 500                   // lines of one event
+	maxBytes  = 256 << 10             // of their messages and fields, behind which none is added
+	gatherFor = 50 * time.Millisecond // until lines that have come are sent
+	retryIn   = 2 * time.Second       // until a browser asks again
+	// streamFor is when a stream is cut. The browser asks for the rest of it,
+	// so that somebody who may see the trail no more does not for long.
+	streamFor = 10 * time.Minute
+)
+
+// pace is how often those who follow do what nobody tells them to.
+type pace struct {
+	// look is how often they look whether the action has ended.
+	look time.Duration
+	// settle is how long no line must have come behind the end to take it that
+	// none will: longer than lines are held back by those who write them, and
+	// than somebody who follows lines waits until it looks.
+	settle time.Duration
+	// beat is how often something is sent, whether there is something or not.
+	beat time.Duration
+}
+
+var ordinary = pace{look: time.Second, settle: 1500 * time.Millisecond, beat: 15 * time.Second}
+
+// The parameters of a stream.
+const (
+	paramAfter = "after" // the Seq of the last line that the page has
+	paramSeen  = "seen"  // the newest entry that it has
+)
+
+var errBusy = &problem{http.StatusServiceUnavailable, "Too many pages follow an action just now. Try again in a while."}
+
+// streamAddress is where a page is told of what it does not have.
+func streamAddress(root string, f found, after int64) string {
+	values := url.Values{paramAfter: {strconv.FormatInt(after, 10)}}
+	if !f.More { // or it does not have all that there is, and is told so already
+		seen := f.ID
+		for _, e := range f.Entries {
+			if bytes.Compare(e.ID[:], seen[:]) > 0 {
+				seen = e.ID
+			}
+		}
+		values.Set(paramSeen, seen.String())
+	}
+	return root + "traces/" + f.ID.String() + "/follow?" + values.Encode()
+}
+
+// follow streams what happens in a trace: its lines as rows of the page's
+// table, that there are new changes, and that the action has ended.
+func (q *request) follow(text string) error {
+	id, err := parseID(text)
+	if err != nil {
+		return err
+	}
+	ctx, cancel := context.WithTimeout(q.Context(), streamFor)
+	defer cancel()
+	f := follower{request: *q, id: id}
+	f.Request = q.WithContext(ctx)
+	if err := f.parse(); err != nil {
+		return err
+	}
+	if _, err := q.handler.store.Entry(q.Context(), id); errors.Is(err, store.ErrNotFound) {
+		_, err = q.read(id, firstLines(1)) // one that has nothing else so far
+		if err != nil {
+			return err
+		}
+	} else if err != nil {
+		return err
+	}
+	select {
+	case q.handler.followers <- struct{}{}:
+		defer func() { <-q.handler.followers }()
+	default:
+		q.w.Header().Set("Retry-After", "5")
+		return errBusy
+	}
+	header := q.w.Header()
+	header.Set("Content-Type", "text/event-stream")
+	header.Set("X-Accel-Buffering", "no") // or nginx would keep it back
+	if q.Method == http.MethodHead {
+		q.w.WriteHeader(http.StatusOK)
+		return nil
+	}
+	if f.out, err = newStream(q.w); err != nil {
+		header.Del("X-Accel-Buffering")
+		return err
+	}
+	if err := f.run(); err != nil && ctx.Err() == nil {
+		// The status has been sent; whoever asked sees a stream that ends.
+		q.handler.options.OnError(q.Request, err)
+	}
+	return nil
+}
+
+// follower is one who follows an action, and how far it is.
+type follower struct {
+	request
+	id    uuid.UUID
+	out   *stream
+	after int64     // the greatest Seq of the lines that were sent
+	seen  uuid.UUID // changes behind this one are news; Nil: none is
+	ended trail.Result
+	quiet time.Time // since when nothing has come, once it has ended
+}
+
+// parse reads from where on. What a browser remembers of a stream that broke
+// off counts more than the address, which is as old as the page.
+func (f *follower) parse() (err error) {
+	values := f.URL.Query()
+	after := values.Get(paramAfter)
+	if last := f.Header.Get("Last-Event-ID"); last != "" {
+		after = last
+	}
+	if after != "" {
+		if f.after, err = strconv.ParseInt(after, 10, 64); err != nil {
+			return badRequest("after is %.60q; the place of a line is possible, as the ids of events have it.", after)
+		}
+	}
+	if seen := values.Get(paramSeen); seen != "" {
+		f.seen, err = parseID(seen)
+	}
+	return err
+}
+
+// run streams until the action has ended, the browser has gone, the server
+// shuts down or it is time to be asked again. The error is one to report.
+func (f *follower) run() error {
+	lines, stop := f.lines()
+	defer func() { _ = stop() }() // its error was returned, or came of that
+	ending := f.handler.servers.ending(f.Request)
+	look, beat := time.NewTicker(f.handler.pace.look), time.NewTicker(f.handler.pace.beat)
+	defer look.Stop()
+	defer beat.Stop()
+	for {
+		select {
+		case l, ok := <-lines:
+			if !ok {
+				return stop()
+			}
+			rows, err := f.rows(gather(l, lines))
+			if err != nil {
+				return err
+			}
+			if f.out.event("lines", strconv.FormatInt(f.after, 10), rows) != nil {
+				return nil // the browser has gone
+			}
+			f.quiet = time.Now()
+		case <-look.C:
+			if over, err := f.look(); over || err != nil {
+				return err
+			}
+			if f.ended != "" {
+				look.Reset(f.handler.pace.settle / 6)
+			}
+		case <-beat.C: // finds out who has gone, and keeps proxies from thinking so
+			if f.out.beat() != nil {
+				return nil
+			}
+		case <-f.Context().Done():
+			return nil
+		case <-ending:
+			return nil
+		}
+	}
+}
+
+// lines returns what comes, as a channel that is closed when nothing will, and
+// what ends that and tells what it ended with.
+func (f *follower) lines() (_ <-chan store.Line, stop func() error) {
+	ctx, cancel := context.WithCancel(f.Context())
+	lines, ended := make(chan store.Line), make(chan struct{})
+	var failed error
+	go func() {
+		defer close(ended)
+		defer close(lines)
+		for l, err := range f.handler.store.Follow(ctx, f.id, f.after) {
+			if err != nil {
+				failed = err
+				return
+			}
+			select {
+			case lines <- l:
+			case <-ctx.Done():
+				return
+			}
+		}
+	}()
+	return lines, func() error {
+		cancel()
+		<-ended
+		return failed
+	}
+}
+
+// gather returns a line and those that come at once or soon, so that many make
+// few events.
+func gather(first store.Line, lines <-chan store.Line) []store.Line {
+	batch := []store.Line{first}
+	soon := time.NewTimer(gatherFor)
+	defer soon.Stop()
+	for size := weight(first); len(batch) < maxBatch && size < maxBytes; {
+		select {
+		case l, ok := <-lines:
+			if !ok {
+				return batch
+			}
+			batch, size = append(batch, l), size+weight(l)
+		case <-soon.C:
+			return batch
+		}
+	}
+	return batch
+}
+
+func weight(l store.Line) int { return len(l.Message) + len(l.Fields) }
+
+// rows renders lines as the page has them, and keeps how far they lead: that is
+// the id of their event, behind which a browser goes on that was cut off.
+func (f *follower) rows(batch []store.Line) (string, error) {
+	rows := make([]line, len(batch))
+	for i, l := range batch {
+		rows[i] = f.line(l)
+		f.after = max(f.after, l.Seq) // a late one does not lead back
+	}
+	var html bytes.Buffer
+	if err := templates.ExecuteTemplate(&html, "lines", rows); err != nil {
+		return "", fmt.Errorf("viewer: lines: %w", err)
+	}
+	return html.String(), nil
+}
+
+// look looks whether there are changes that the page does not have, and whether
+// the action has ended and its last lines are there. It reports whether all has
+// been said.
+func (f *follower) look() (over bool, err error) {
+	if f.ended != "" {
+		if time.Since(f.quiet) < f.handler.pace.settle {
+			return false, nil
+		}
+		_ = f.out.event("end", "", string(f.ended)) // it is the last word, heard or not
+		return true, nil
+	}
+	if f.seen != uuid.Nil {
+		news, err := f.handler.store.Entries(f.Context(), store.Query{
+			TraceID: f.id, From: trail.Time(f.seen).Add(time.Microsecond), Limit: 1,
+		})
+		if err != nil {
+			return false, err
+		}
+		if len(news.Entries) > 0 {
+			f.seen = uuid.Nil // once is enough
+			if f.out.event("changes", "", "more") != nil {
+				return true, nil
+			}
+		}
+	}
+	e, err := f.handler.store.Entry(f.Context(), f.id)
+	if errors.Is(err, store.ErrNotFound) { // it is written when it ends
+		return false, nil
+	}
+	if err != nil {
+		return false, err
+	}
+	if e.Result != trail.Pending {
+		f.ended, f.quiet = e.Result, time.Now()
+	}
+	return false, nil
+}

@@ -1,0 +1,85 @@
+// Shows the lines of an action that is going on as they come.
+//
+// What is put into the page was rendered and escaped by the server, as the rest
+// of it. Without this script the page is complete, and can load itself again.
+"use strict";
+(() => {
+  const most = 2000; // rows that are kept
+  const pause = 5000; // milliseconds, behind an answer that is no stream
+
+  const log = document.getElementById("log");
+  const rows = log.querySelector("tbody");
+  const live = document.getElementById("live");
+  const state = live.querySelector("span");
+  const address = new URL(log.dataset.follow, location.href);
+  address.username = address.password = ""; // the browser has them, and asks with them
+  let source = null;
+  let retry = 0;
+
+  function say(text, kind) {
+    live.className = "live " + kind;
+    if (state.textContent !== text) state.textContent = text;
+  }
+
+  // The log is laid out from its end: there, scrollTop is 0. Whoever is at the
+  // end of it, or at the foot of the page, stays there.
+  function add(event) {
+    const page = document.scrollingElement;
+    const atFoot = page.scrollHeight - page.scrollTop - innerHeight < 64;
+    const atEnd = log.scrollTop > -24;
+    rows.insertAdjacentHTML("beforeend", event.data);
+    for (let n = rows.childElementCount - most; n > 0; n--) {
+      rows.firstElementChild.remove();
+      document.getElementById("cut").hidden = false;
+    }
+    if (atEnd) log.scrollTop = 0;
+    if (atFoot) page.scrollTop = page.scrollHeight;
+    address.searchParams.set("after", event.lastEventId);
+  }
+
+  function open() {
+    close();
+    source = new EventSource(address);
+    source.addEventListener("open", () => say("Following", "on"));
+    source.addEventListener("lines", add);
+    source.addEventListener("changes", () => { document.getElementById("more").hidden = false; });
+    source.addEventListener("end", () => {
+      close();
+      say("Ended", "off");
+      location.reload(); // which shows how
+    });
+    source.addEventListener("error", () => {
+      say("Reconnecting…", "wait");
+      if (source.readyState === EventSource.CLOSED) retry = setTimeout(ask, pause);
+    });
+  }
+
+  function close() {
+    clearTimeout(retry);
+    if (source) source.close();
+    source = null;
+  }
+
+  // Whoever may not see it any more is told so by the page; whatever else it
+  // was will pass.
+  async function ask() {
+    const answer = await fetch(address, { method: "HEAD" }).catch(() => null);
+    if (answer && answer.status >= 400 && answer.status < 500) location.reload();
+    else if (!document.hidden) open();
+  }
+
+  // The address says what is shown, and the page that is loaded again is the
+  // same.
+  if (!new URLSearchParams(location.search).has("follow")) {
+    history.replaceState(null, "", "?follow=1" + location.hash);
+  }
+  live.hidden = false;
+  say("Connecting…", "wait");
+  if (!document.hidden) open();
+  // A browser has few connections for one server; a page that nobody sees needs
+  // none.
+  document.addEventListener("visibilitychange", () => {
+    if (document.hidden) close();
+    else open();
+  });
+})();
