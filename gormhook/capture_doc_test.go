@@ -83,6 +83,10 @@ These leave an entry, but no images:
 - Views: the rows are another table's.
 - Statements above Plugin.MaxRows, where it is set.
 
+This the caller may notice: the last number that was drawn (lastval() of
+PostgreSQL, last_insert_rowid() of SQLite) is that of the entry. GORM itself does
+not ask for it.
+
 And these are told apart only as far as the database does:
 
 - Rows of a table without any key have entries without an entity id.

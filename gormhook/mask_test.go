@@ -145,6 +145,28 @@ func TestSecretsByTheNameOfTheTable(t *testing.T) {
 	}, "logins")
 }
 
+// A model need not be written with to be known: it may be named, or read.
+func TestSecretsOfModelsThatAreNotWritten(t *testing.T) {
+	for name, c := range map[string]struct {
+		plugin gormhook.Plugin
+		ahead  func(*gorm.DB) *gorm.DB
+	}{
+		"named": {gormhook.Plugin{Models: []any{&Login{}}}, func(db *gorm.DB) *gorm.DB { return db }},
+		"read":  {gormhook.Plugin{}, func(db *gorm.DB) *gorm.DB { return db.Find(&[]Login{}) }},
+	} {
+		t.Run(name, func(t *testing.T) {
+			onRoutes(t, c.plugin, func(t *testing.T, d *fixture) {
+				must(t, c.ahead(d.db), d.db.Table("logins").Create(map[string]any{"id": 1, "pin": "hunter2", "scratch": "hunter3"}))
+				for _, e := range d.wants(t, "insert login 1") {
+					if strings.Contains(e.String(), "hunter") {
+						t.Errorf("the secret is in %s", e)
+					}
+				}
+			}, "logins")
+		})
+	}
+}
+
 // LoginPin is a second model of a table, which says nothing of its secrets.
 type LoginPin struct {
 	ID           int64

@@ -32,6 +32,11 @@ type Plugin struct {
 	// (source_codes) or of a type (SourceCode).
 	Include, Exclude []string
 
+	// Models are models, as &User{}, to know of before they are used: where a
+	// statement names a table only, its model tells what is masked, left out and,
+	// on SQLite, a flag. Models that were read or written are known anyway.
+	Models []any
+
 	// MaskColumns are masked in addition to those whose names are sensitive
 	// (see trail.Sensitive) and those tagged `audit:"mask"`; ShowColumns are
 	// not masked although their names are; OmitColumns are left out, as those
@@ -118,7 +123,15 @@ func (p Plugin) Initialize(db *gorm.DB) error {
 	if err := p.check(); err != nil {
 		return err
 	}
-	return newHook(p, db).register()
+	h := newHook(p, db)
+	for i, model := range p.Models {
+		stmt := &gorm.Statement{DB: db}
+		if err := stmt.Parse(model); err != nil {
+			return fmt.Errorf("gormhook: Plugin.Models[%d], a %T, is no model: %w", i, model, err)
+		}
+		h.subjects.tell(stmt.Schema)
+	}
+	return h.register()
 }
 
 func (p *Plugin) check() error {

@@ -21,6 +21,7 @@ func TestSettingsRefused(t *testing.T) {
 		"MaxRows":     {MaxRows: -1},
 		"RefuseAbove": {RefuseAbove: true},
 		"Raw":         {Raw: 9},
+		"Models[1]":   {Models: []any{&Tag{}, 7}},
 	} {
 		t.Run(field, func(t *testing.T) {
 			db := newSide(t, sqliteEngine).handle(byDefault)

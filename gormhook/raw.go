@@ -198,6 +198,9 @@ func nameFollows(sql string, t token) bool {
 func (h *hook) raw(next func(*gorm.DB)) func(*gorm.DB) {
 	return func(db *gorm.DB) {
 		stmt := db.Statement
+		if stmt.Schema != nil && stmt.Table == stmt.Schema.Table {
+			h.subjects.tell(stmt.Schema)
+		}
 		if db.Error != nil || db.DryRun || stmt.SQL.Len() == 0 {
 			next(db)
 			return

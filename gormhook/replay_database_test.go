@@ -55,7 +55,12 @@ func prepareReplay(tb testing.TB, path replayPath, db *gorm.DB, prepare func(*go
 	if err := prepare(db); err != nil {
 		tb.Fatal(err)
 	}
-	if err := db.Use(path.plugin); err != nil {
+	plugin := path.plugin
+	plugin.Models = []any{
+		&replayNote{}, &replayDraft{}, &replayPlace{}, &replayContact{}, &replayParcel{}, &replayTreasure{},
+		&replayOrder{}, &replayLine{}, &replayStamp{}, &replayEcho{},
+	}
+	if err := db.Use(plugin); err != nil {
 		tb.Fatal(err)
 	}
 	recorder, err := store.New(db)

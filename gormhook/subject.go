@@ -62,6 +62,20 @@ type subjects struct {
 	known  sync.Map // subjectKey -> *subject
 	mu     sync.Mutex
 	models sync.Map // a table's name, and its bare name behind a dot -> schemas used with it, the one that knows most ahead
+	told   sync.Map // *schema.Schema of a model that was read or named, not written
+}
+
+// tell makes a model known to its own table, before anything is written with it.
+func (s *subjects) tell(sch *schema.Schema) {
+	if _, known := s.told.Load(sch); known {
+		return
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.meet(sch, sch.Table) {
+		s.known.Clear()
+	}
+	s.told.Store(sch, true)
 }
 
 // of returns the subject of a statement. Where its table is an expression,

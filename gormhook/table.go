@@ -147,7 +147,7 @@ func (ts *tables) private(pool gorm.ConnPool) bool {
 // of returns the table by its name as the statement writes it, reading it
 // through pool where it is not known.
 func (ts *tables) of(ctx context.Context, pool gorm.ConnPool, dialect string, key tableKey) (*table, error) {
-	private := ts.private(pool)
+	private := ts.private(pool) //nolint:contextcheck // nothing is asked of the server
 	if v, ok := ts.known.Load(key); ok && !private {
 		return v.(*table), nil
 	}
