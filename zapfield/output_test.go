@@ -10,7 +10,6 @@ import (
 	"unicode/utf8"
 
 	"github.com/google/go-cmp/cmp"
-	"github.com/google/uuid"
 	"go.uber.org/zap"
 	"go.uber.org/zap/zapcore"
 
@@ -72,16 +71,23 @@ func TestOutput(t *testing.T) {
 	}
 }
 
+// reads is a writer that keeps nothing.
+type reads func(lines []trail.Line)
+
+func (r reads) WriteLines(_ context.Context, lines []trail.Line) error {
+	r(lines)
+	return nil
+}
+
 // A hundred megabytes that a command prints, in a hurry, are all there, in
 // their order, under its trace, and are not held in memory.
 func TestOutputOfACommand(t *testing.T) {
 	const lines, width, room = 100_000, 1000, 8 << 20
 	text := " a line of output" + strings.Repeat(" that is as long as few lines are", width)[:width]
-	w := &kept{ids: map[uuid.UUID]bool{}}
 	var s *zapfield.Sink
 	next, seq, most := 1, int64(0), 0
 	ctx, id := start(t, t.Context())
-	w.fail(func(_ context.Context, batch []trail.Line) error {
+	w := reads(func(batch []trail.Line) {
 		for _, l := range batch {
 			if number, rest, _ := strings.Cut(l.Message, " "); number != fmt.Sprint(next) || " "+rest != text || l.TraceID.String() != id || l.Seq <= seq {
 				t.Errorf("line %d, behind place %d, is of trace %s, at place %d: %q", next, seq, l.TraceID, l.Seq, l.Message)
@@ -90,9 +96,8 @@ func TestOutputOfACommand(t *testing.T) {
 			next, seq = next+1, l.Seq
 		}
 		most = max(most, s.Stats().QueuedBytes)
-		return trail.ErrLine // this writer keeps nothing itself
 	})
-	s, logger := newSink(t, w, zapfield.WithRoom(1<<20, room), zapfield.WithBatch(1))
+	s, logger := newSink(t, w, zapfield.WithRoom(1<<20, room))
 	out := zapfield.NewOutput(zapfield.Logger(ctx, logger), zapcore.InfoLevel)
 	cmd := exec.CommandContext(t.Context(), "seq", "-f", "%.0f"+text, fmt.Sprint(lines))
 	cmd.Stdout = out
