@@ -76,6 +76,12 @@ func WithErrorHandler(handle func(context.Context, error)) Option {
 	return middleware.WithErrorHandler(handle)
 }
 
+// WithSpan tells the ids of the W3C trace and span that stamped log lines bear
+// besides the action's own; see [middleware.WithSpan].
+func WithSpan(span func(ctx context.Context) (traceID, spanID string)) Option {
+	return middleware.WithSpan(span)
+}
+
 // WithTrustedTrace takes trace ids from the header X-Trace-Id of requests that
 // trust vouches for. By default incoming ids are ignored.
 func WithTrustedTrace(trust func(*gin.Context) bool) Option {

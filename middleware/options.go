@@ -15,6 +15,7 @@ type config struct {
 	events   map[trail.Event]trail.Moment
 	onError  func(context.Context, error)
 	trusted  func(*gin.Context) bool
+	span     func(context.Context) (traceID, spanID string)
 }
 
 // Option changes how requests become actions. Options are applied in order;
@@ -62,6 +63,21 @@ func WithEvent(event trail.Event, moment trail.Moment) Option {
 // answer is 503 where none has begun.
 func WithErrorHandler(handle func(context.Context, error)) Option {
 	return optionFunc(func(c *config) { c.onError = handle })
+}
+
+// WithSpan tells the ids of the W3C trace and span that a context belongs to,
+// which stamped lines bear besides the action's own trace id: 32 and 16 digits
+// of lower-case hex, or empty. With OpenTelemetry it is
+//
+//	func(ctx context.Context) (string, string) {
+//		s := trace.SpanContextFromContext(ctx)
+//		return s.TraceID().String(), s.SpanID().String()
+//	}
+//
+// Where it tells nothing, and by default, they are those of the request's
+// traceparent header.
+func WithSpan(span func(ctx context.Context) (traceID, spanID string)) Option {
+	return optionFunc(func(c *config) { c.span = span })
 }
 
 // WithTrustedTrace takes the trace id of a request from its header X-Trace-Id

@@ -1,6 +1,7 @@
 package middleware
 
 import (
+	"context"
 	"net/http"
 	"net/netip"
 	"strings"
@@ -26,7 +27,10 @@ type request struct {
 	annotations int
 }
 
-var _ trail.Source = (*request)(nil)
+var (
+	_ trail.Source  = (*request)(nil)
+	_ trail.Spanner = (*request)(nil)
+)
 
 // Actor implements [trail.Source]: the user whom gin.BasicAuth let in, also
 // where it stands behind the middleware. The trace asks only until it ends,
@@ -100,6 +104,16 @@ func address(remote string) string {
 		return ""
 	}
 	return addr.Unmap().String()
+}
+
+// Span implements [trail.Spanner].
+func (r *request) Span(ctx context.Context) (traceID, spanID string) {
+	if r.cfg.span != nil {
+		if traceID, spanID = r.cfg.span(ctx); strings.Trim(traceID, "0") != "" {
+			return traceID, spanID
+		}
+	}
+	return traceparent(r.traceparent)
 }
 
 // traceparent returns the trace id and the parent id of a W3C traceparent

@@ -99,8 +99,14 @@ func checkObject(name string, raw json.RawMessage) error {
 	if raw == nil {
 		return nil
 	}
-	if text := bytes.TrimLeft(raw, " \t\r\n"); len(text) == 0 || text[0] != '{' || !json.Valid(raw) {
+	if !looksLikeObject(raw) || !json.Valid(raw) {
 		return fmt.Errorf("the %s is not a JSON object", name)
 	}
 	return nil
+}
+
+// looksLikeObject reports whether JSON is that of an object, if it is JSON.
+func looksLikeObject(raw json.RawMessage) bool {
+	text := bytes.TrimLeft(raw, " \t\r\n")
+	return len(text) > 0 && text[0] == '{'
 }

@@ -31,6 +31,9 @@ func traces(lines []Line) []string {
 	seen := map[uuid.UUID]bool{}
 	var ids []string
 	for i := range lines {
+		if i > 0 && lines[i].TraceID == lines[i-1].TraceID {
+			continue // most are
+		}
 		if id := lines[i].TraceID; !seen[id] {
 			if len(ids) == maxAnnounced {
 				return []string{everyone}

@@ -1,16 +1,16 @@
 package store
 
 import (
+	"bytes"
 	"context"
 	"database/sql"
 	"errors"
 	"fmt"
 	"strings"
+	"unicode/utf8"
 
 	"github.com/google/uuid"
-	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgconn"
-	"github.com/jackc/pgx/v5/stdlib"
 	"gorm.io/gorm"
 
 	"github.com/infrakitchen/audit/trail"
@@ -18,13 +18,11 @@ import (
 
 var _ trail.LineWriter = (*Store)(nil)
 
-// lineNames are the columns of execution_logs.
-var lineNames = []string{
-	"id", "trace_id", "created_at", "level", "logger", "message", "fields", "caller", "seq", "expire_at",
-}
-
-// lineColumns are the same as a list.
+// lineColumns are the columns of execution_logs.
 const lineColumns = `id, trace_id, created_at, level, logger, message, fields, caller, seq, expire_at`
+
+// lineWidth is how many they are.
+const lineWidth = 10
 
 // sqliteLines is how many lines one statement of SQLite takes.
 const sqliteLines = 64
@@ -41,10 +39,8 @@ func (s *Store) WriteLines(ctx context.Context, lines []trail.Line) error {
 	if len(lines) == 0 {
 		return nil
 	}
-	for i := range lines {
-		if err := checkLine(&lines[i]); err != nil {
-			return fmt.Errorf("%w: %w line %s: %w", trail.ErrLine, ErrInvalid, lines[i].ID, err)
-		}
+	if err := checkLines(lines, s.db.Name() != postgres); err != nil {
+		return err
 	}
 	lines, err := s.expire(ctx, lines)
 	if err != nil {
@@ -59,12 +55,31 @@ func (s *Store) WriteLines(ctx context.Context, lines []trail.Line) error {
 		err = s.insertLines(ctx, lines)
 	}
 	if unkeepable(err) {
+		if invalid := checkLines(lines, true); invalid != nil {
+			return invalid
+		}
 		err = fmt.Errorf("%w: %w", trail.ErrLine, err)
 	}
 	if err != nil {
 		return explain("writing lines", err)
 	}
 	s.followers.tell(traces(lines)...)
+	return nil
+}
+
+// checkLines refuses lines that cannot be kept. To parse all JSON is dear, and
+// PostgreSQL does that itself: there it is left to find out why it refused.
+func checkLines(lines []Line, parse bool) error {
+	for i := range lines {
+		l := &lines[i]
+		err := checkLine(l)
+		if err == nil && parse {
+			err = checkObject("Fields", l.Fields)
+		}
+		if err != nil {
+			return fmt.Errorf("%w: %w line %s: %w", trail.ErrLine, ErrInvalid, l.ID, err)
+		}
+	}
 	return nil
 }
 
@@ -86,62 +101,16 @@ func checkLine(l *Line) error {
 			return err
 		}
 	}
-	return checkObject("Fields", l.Fields)
-}
-
-// errNoCopy tells that the driver is not pgx.
-var errNoCopy = errors.New("the driver does not COPY")
-
-// copyLines writes lines by COPY and tells those who follow them, in one
-// transaction.
-func (s *Store) copyLines(ctx context.Context, lines []Line) error {
-	pool, err := s.db.DB()
-	if err != nil {
-		return errNoCopy
+	switch {
+	case l.Fields == nil:
+		return nil
+	case !looksLikeObject(l.Fields):
+		return errors.New("the Fields are not a JSON object")
+	case bytes.IndexByte(l.Fields, 0) >= 0 || !utf8.Valid(l.Fields):
+		return errors.New("the Fields are not valid UTF-8 without NUL")
+	default:
+		return nil
 	}
-	conn, err := pool.Conn(ctx)
-	if err != nil {
-		return err
-	}
-	err = conn.Raw(func(driver any) error {
-		c, ok := driver.(*stdlib.Conn)
-		if !ok {
-			return errNoCopy
-		}
-		return pgx.BeginFunc(ctx, c.Conn(), func(tx pgx.Tx) error {
-			if _, err := tx.CopyFrom(ctx, pgx.Identifier{"execution_logs"}, lineNames, &rowsOf{lines: lines}); err != nil {
-				return err
-			}
-			_, err := tx.Exec(ctx, announcing, traces(lines))
-			return err
-		})
-	})
-	return errors.Join(err, conn.Close())
-}
-
-// rowsOf gives lines to COPY.
-type rowsOf struct {
-	lines []Line
-	row   [10]any
-}
-
-var _ pgx.CopyFromSource = (*rowsOf)(nil)
-
-func (r *rowsOf) Next() bool { return len(r.lines) > 0 }
-func (r *rowsOf) Err() error { return nil }
-
-func (r *rowsOf) Values() ([]any, error) {
-	l := &r.lines[0]
-	r.lines = r.lines[1:]
-	var expire any
-	if l.ExpireAt != nil {
-		expire = *l.ExpireAt
-	}
-	r.row = [...]any{
-		[16]byte(l.ID), [16]byte(l.TraceID), l.CreatedAt, l.Level, null(l.Logger), l.Message,
-		null(string(l.Fields)), null(l.Caller), l.Seq, expire,
-	}
-	return r.row[:], nil
 }
 
 // insertPostgres takes any number of lines as one array a column.
@@ -179,7 +148,7 @@ func insertSQLite(n int) string {
 }
 
 func lineArguments(lines []Line) []any {
-	args := make([]any, 0, len(lines)*len(lineNames))
+	args := make([]any, 0, len(lines)*lineWidth)
 	for i := range lines {
 		l := &lines[i]
 		args = append(args, l.ID.String(), l.TraceID.String(), stamp(l.CreatedAt), l.Level, null(l.Logger), l.Message,
@@ -189,7 +158,7 @@ func lineArguments(lines []Line) []any {
 }
 
 func lineArrays(lines []Line) []any {
-	columns := make([][]string, len(lineNames))
+	columns := make([][]string, lineWidth)
 	for i := range lines {
 		l := &lines[i]
 		for c, cell := range [...]string{

@@ -4,6 +4,8 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -56,6 +58,36 @@ func TestWriteLines(t *testing.T) {
 	})
 }
 
+// Lines are kept to the byte, however large they are and whenever they were
+// logged, with what they do not have left out.
+func TestWriteLinesOfAllSizes(t *testing.T) {
+	each(t, func(t *testing.T, db *gorm.DB, s *store.Store) {
+		trace := trail.NewID(noon)
+		lines := numbered(trace, 60)
+		for i := range lines {
+			l := &lines[i]
+			l.Message = strings.Repeat("é", i*i*30) // to beyond what is sent at a time
+			if i%2 == 0 {
+				l.Fields = json.RawMessage(`{"text": "` + strings.Repeat("x", i*2000) + `"}`)
+			}
+			if i%3 == 0 {
+				l.Logger, l.Caller = "jobs", "a.go:1"
+			}
+			if i%5 == 0 {
+				at := noon.AddDate(i-50, 0, 0) // also ahead of 2000, PostgreSQL's zero
+				l.ExpireAt, l.Seq = &at, -int64(1e18)+int64(i)
+			}
+		}
+		write(t, s, lines...)
+		slices.SortStableFunc(lines, func(a, b store.Line) int { return int(min(max(a.Seq-b.Seq, -1), 1)) })
+		got := must(s.Lines(t.Context(), trace, 100))
+		whole := cmp.Comparer(func(a, b json.RawMessage) bool { return string(a) == string(b) })
+		if diff := cmp.Diff(lines, got, whole); diff != "" {
+			t.Errorf("(-want +got):\n%s", diff)
+		}
+	})
+}
+
 // All lines of a batch are kept, or none; what can never be kept is told apart
 // from what fails for now.
 func TestWriteLinesRefuses(t *testing.T) {
@@ -68,6 +100,8 @@ func TestWriteLinesRefuses(t *testing.T) {
 			"NUL":     func(l *store.Line) { l.Message = "a\x00" },
 			"UTF-8":   func(l *store.Line) { l.Caller = "\xff" },
 			"object":  func(l *store.Line) { l.Fields = json.RawMessage(`[1]`) },
+			"nothing": func(l *store.Line) { l.Fields = json.RawMessage{} },
+			"no JSON": func(l *store.Line) { l.Fields = json.RawMessage(`{"a":1}}`) },
 		} {
 			lines := numbered(trail.NewID(noon), 2)
 			change(&lines[1])

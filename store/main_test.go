@@ -90,9 +90,11 @@ func (e engine) open(tb testing.TB, dsn string) *gorm.DB {
 	return db
 }
 
-// each runs f on a migrated database of each engine.
+// each runs f on a migrated database of each engine, beside other tests: most
+// of their time is spent waiting for the databases, of which each has its own.
 func each(t *testing.T, f func(t *testing.T, db *gorm.DB, s *store.Store), opts ...gorm.Option) {
 	t.Helper()
+	t.Parallel()
 	testdb.Each(t, func(t *testing.T, db *gorm.DB) { f(t, db, migrated(t, db)) }, opts...)
 }
 

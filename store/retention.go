@@ -108,11 +108,15 @@ func (s *Store) expire(ctx context.Context, lines []Line) ([]Line, error) {
 		}
 	}
 	own := lines // the caller's own, until there is something to change
+	var event trail.Event
 	for i := range lines {
+		if i == 0 || lines[i].TraceID != lines[i-1].TraceID {
+			event = events[lines[i].TraceID]
+		}
 		if lines[i].ExpireAt != nil {
 			continue
 		}
-		at := r.of(&lines[i], events[lines[i].TraceID], false)
+		at := r.of(&lines[i], event, false)
 		if at == nil {
 			continue
 		}
@@ -131,6 +135,9 @@ func (s *Store) eventsOf(ctx context.Context, lines []Line) (map[uuid.UUID]trail
 	var unknown []string
 	s.retention.mu.Lock()
 	for i := range lines {
+		if i > 0 && lines[i].TraceID == lines[i-1].TraceID {
+			continue // most are
+		}
 		id := lines[i].TraceID
 		if _, ok := found[id]; ok {
 			continue

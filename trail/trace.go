@@ -65,6 +65,7 @@ type Trace struct {
 	shared   bool // its id was given from outside, or has gone there
 	recorder Recorder
 	source   Source
+	spans    Spanner         // or nil; not changed once the trace has begun
 	ctx      context.Context //nolint:containedctx // the values of the action's context, for its end
 
 	late atomic.Bool // an entry ahead is still owed
@@ -115,8 +116,12 @@ func (s *Scope) Start(ctx context.Context, a Action, o Options) error {
 	t.started = o.Started
 	t.action = a.normalize()
 	t.recorder, t.source, t.ctx = o.Recorder, o.Source, ctx
+	t.spans, _ = o.Source.(Spanner)
 	if outer, ok := FromContext(ctx); ok {
 		t.parent = outer.id
+		if t.spans == nil {
+			t.spans = outer.spans
+		}
 	}
 	if t.action.Moment != Ahead {
 		return nil

@@ -30,7 +30,7 @@ func around(c zapcore.Core) zapcore.Core {
 	if inside, ok := within(c); ok {
 		return inside
 	}
-	return newCore(c, "", false)
+	return newCore(c, stamp{}, false)
 }
 
 // within returns c with a core of ours around each of the cores in it that
@@ -40,7 +40,7 @@ func within(c zapcore.Core) (zapcore.Core, bool) {
 		return c, true
 	}
 	if transient(c) {
-		return newCore(c, "", true), true
+		return newCore(c, stamp{}, true), true
 	}
 	inner, ok := parts(c)
 	if !ok {

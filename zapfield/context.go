@@ -18,15 +18,41 @@ const Key = "trace_id"
 //
 //	logger.Info("provisioning", zapfield.Context(ctx), zap.String("zone", zone))
 //
+// Where the trace knows of a W3C trace and span in ctx (see trail.Trace.Span),
+// such as those of a traceparent header or of OpenTelemetry, the line bears
+// their ids as well, as w3c_trace_id and w3c_span_id behind its stamp.
+//
 // The trace is looked up at once, ctx is not kept. The field prints nothing
 // where ctx carries no trace, where ctx is nil, and where the logger is not a
 // wrapped one (see [Wrap]). It may be used by several goroutines and for any
 // number of lines.
 func Context(ctx context.Context) zap.Field {
 	if t, ok := trail.FromContext(ctx); ok {
-		return zap.Field{Key: Key, Type: zapcore.SkipType, String: t.String()}
+		f := zap.Field{Key: Key, Type: zapcore.SkipType, String: t.String()}
+		if traceID, spanID := t.Span(ctx); traceID != "" {
+			f.Interface = &span{traceID, spanID}
+		}
+		return f
 	}
 	return zap.Skip()
+}
+
+// span is the ids of a W3C trace and a span in it.
+type span struct{ traceID, spanID string }
+
+// Names of the fields that hold a span, as the entry of an action has them.
+const (
+	spanTraceKey = "w3c_trace_id"
+	spanKey      = "w3c_span_id"
+)
+
+var _ zapcore.ObjectMarshaler = (*span)(nil)
+
+// MarshalLogObject implements [zapcore.ObjectMarshaler].
+func (s *span) MarshalLogObject(enc zapcore.ObjectEncoder) error {
+	enc.AddString(spanTraceKey, s.traceID)
+	enc.AddString(spanKey, s.spanID)
+	return nil
 }
 
 // looksLikeID reports whether text has the form of a UUID.

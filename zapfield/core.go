@@ -16,18 +16,18 @@ import (
 // with a hook of zap, into a new slice. See [around] for which way is taken.
 type core struct {
 	inner     zapcore.Core
-	trace     string // the logger's stamp, or empty
-	transient bool   // inner keeps no fields, see [transient]
+	stamp     stamp // the logger's
+	transient bool  // inner keeps no fields, see [transient]
 	hook      zapcore.CheckPreWriteHook
 }
 
 var _ zapcore.Core = (*core)(nil)
 
-func newCore(inner zapcore.Core, trace string, transient bool) *core {
-	c := &core{inner: inner, trace: trace, transient: transient}
+func newCore(inner zapcore.Core, logger stamp, transient bool) *core {
+	c := &core{inner: inner, stamp: logger, transient: transient}
 	if !transient {
 		c.hook = func(ent zapcore.Entry, fields []zapcore.Field) (zapcore.Entry, []zapcore.Field) {
-			return ent, stamped(fields, c.trace)
+			return ent, stamped(fields, c.stamp)
 		}
 	}
 	return c
@@ -46,15 +46,15 @@ func (c *core) Sync() error { return c.inner.Sync() }
 // bring another. It goes to the inner core switched off, for a core of ours that
 // may be further in.
 func (c *core) With(fields []zapcore.Field) zapcore.Core {
-	trace, stamps, shown := c.trace, 0, false
+	own, stamps, shown := c.stamp, 0, false
 	for i := range fields {
 		if fields[i].Key == Key && isStamp(&fields[i]) {
-			trace, stamps = fields[i].String, stamps+1
+			own, stamps = stampOf(&fields[i]), stamps+1
 			shown = shown || fields[i].Type != zapcore.SkipType
 		}
 	}
 	if c.transient && stamps == len(fields) {
-		return newCore(c.inner, trace, true)
+		return newCore(c.inner, own, true)
 	}
 	if shown {
 		fields = append([]zapcore.Field(nil), fields...)
@@ -64,7 +64,7 @@ func (c *core) With(fields []zapcore.Field) zapcore.Core {
 			}
 		}
 	}
-	return newCore(c.inner.With(fields), trace, c.transient)
+	return newCore(c.inner.With(fields), own, c.transient)
 }
 
 // Check implements [zapcore.Core].
@@ -85,14 +85,14 @@ func (c *core) Check(ent zapcore.Entry, ce *zapcore.CheckedEntry) *zapcore.Check
 // without asking its Check calls.
 func (c *core) Write(ent zapcore.Entry, fields []zapcore.Field) error {
 	if !c.transient {
-		return c.inner.Write(ent, stamped(fields, c.trace))
+		return c.inner.Write(ent, stamped(fields, c.stamp))
 	}
-	p := look(fields, c.trace)
+	p := look(fields, c.stamp)
 	if !p.change {
 		return c.inner.Write(ent, fields)
 	}
 	s, _ := scratches.Get().(*scratch) // it holds nothing else
-	s.fields = p.carry(s.fields, fields, c.trace)
+	s.fields = p.carry(s.fields, fields, c.stamp)
 	err := c.inner.Write(ent, s.fields)
 	s.release()
 	return err

@@ -17,6 +17,8 @@
 //   - A line carries one trace_id, and no other line's: where several contexts
 //     meet, the line's own wins over its logger's, and the later over the
 //     earlier. A context without a trace changes nothing.
+//   - A line that is stamped also bears the ids of the W3C trace and span that
+//     its context is in, if the trace knows them; no OpenTelemetry is needed.
 //   - A line without a trace is written byte for byte as it would be by the
 //     logger that was wrapped, and costs no allocation more.
 //   - The fields that a caller hands over are never changed, so that a slice of

@@ -50,6 +50,19 @@ func (e *encoder) field(f zapcore.Field) {
 	if f.Type == zapcore.SkipType || e.hidden {
 		return
 	}
+	switch f.Type { // what most fields are can go wrong in one way only
+	case zapcore.BoolType, zapcore.StringType, zapcore.DurationType, zapcore.Float64Type,
+		zapcore.Int64Type, zapcore.Int32Type, zapcore.Uint64Type, zapcore.Uint32Type:
+		start := len(e.buf)
+		f.AddTo(e)
+		if len(e.buf) <= maxFields {
+			return
+		}
+		e.buf = e.buf[:start]
+		e.AddString(f.Key+"Error", errTooMuch.Error())
+		return
+	default:
+	}
 	defer func() {
 		if v := recover(); v != nil {
 			e.AddString(f.Key+"Error", "panic: "+described(v))

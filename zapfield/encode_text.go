@@ -71,7 +71,7 @@ func kept(s string) string {
 // masked is trail.MaskText, which looks for credentials after a colon, an
 // equals sign or a scheme, and is spared what has none of them.
 func masked(s string) string {
-	if strings.ContainsAny(s, ":=") || scheme(s) {
+	if strings.IndexByte(s, ':') >= 0 || strings.IndexByte(s, '=') >= 0 || scheme(s) {
 		return trail.MaskText(s)
 	}
 	return s

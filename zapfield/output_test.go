@@ -1,6 +1,7 @@
 package zapfield_test
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"os/exec"
@@ -12,6 +13,7 @@ import (
 	"go.uber.org/zap"
 	"go.uber.org/zap/zapcore"
 
+	"github.com/infrakitchen/audit/trail"
 	"github.com/infrakitchen/audit/zapfield"
 )
 
@@ -69,15 +71,35 @@ func TestOutput(t *testing.T) {
 	}
 }
 
-// What a command prints, in a hurry, is all there, in its order, under its
-// trace.
+// reads is a writer that keeps nothing.
+type reads func(lines []trail.Line)
+
+func (r reads) WriteLines(_ context.Context, lines []trail.Line) error {
+	r(lines)
+	return nil
+}
+
+// A hundred megabytes that a command prints, in a hurry, are all there, in
+// their order, under its trace, and are not held in memory.
 func TestOutputOfACommand(t *testing.T) {
-	const lines = 100_000
-	w := &kept{}
-	s, logger := newSink(t, w)
+	const lines, width, room = 100_000, 1000, 8 << 20
+	text := " a line of output" + strings.Repeat(" that is as long as few lines are", width)[:width]
+	var s *zapfield.Sink
+	next, seq, most := 1, int64(0), 0
 	ctx, id := start(t, t.Context())
+	w := reads(func(batch []trail.Line) {
+		for _, l := range batch {
+			if number, rest, _ := strings.Cut(l.Message, " "); number != fmt.Sprint(next) || " "+rest != text || l.TraceID.String() != id || l.Seq <= seq {
+				t.Errorf("line %d, behind place %d, is of trace %s, at place %d: %q", next, seq, l.TraceID, l.Seq, l.Message)
+				break
+			}
+			next, seq = next+1, l.Seq
+		}
+		most = max(most, s.Stats().QueuedBytes)
+	})
+	s, logger := newSink(t, w, zapfield.WithRoom(1<<20, room))
 	out := zapfield.NewOutput(zapfield.Logger(ctx, logger), zapcore.InfoLevel)
-	cmd := exec.CommandContext(t.Context(), "seq", "-f", "%.0f a line of output that is as long as such lines are", fmt.Sprint(lines))
+	cmd := exec.CommandContext(t.Context(), "seq", "-f", "%.0f"+text, fmt.Sprint(lines))
 	cmd.Stdout = out
 	if err := cmd.Run(); err != nil {
 		t.Fatal(err)
@@ -85,16 +107,13 @@ func TestOutputOfACommand(t *testing.T) {
 	if err := out.Close(); err != nil {
 		t.Fatal(err)
 	}
-	mustSync(t, s)
-	all := w.all()
-	if len(all) != lines {
-		t.Fatalf("%d lines, %d expected", len(all), lines)
+	if err := s.Close(context.Background()); err != nil {
+		t.Fatal(err)
 	}
-	for i, l := range all {
-		if !strings.HasPrefix(l.Message, fmt.Sprint(i+1)+" a line") || l.TraceID.String() != id || i > 0 && l.Seq <= all[i-1].Seq {
-			t.Fatalf("line %d is %+v", i, l)
-		}
+	if next != lines+1 || most > room {
+		t.Errorf("%d lines came, %d expected; at most %d bytes were held, %d allowed", next-1, lines, most, room)
 	}
+	t.Logf("%d MB in %d lines, of which at most %d KiB were held", lines*(width+17)/1_000_000, lines, most>>10)
 }
 
 // FuzzOutput: however output is cut into parts, the lines are the same, each is

@@ -67,6 +67,7 @@ func inOrder(t *testing.T, db *gorm.DB, trace string, n int) {
 // offered in a second: none is lost, they are in order, and the memory is
 // bounded.
 func TestSinkOutage(t *testing.T) {
+	t.Parallel()
 	const rate, seconds, room = 10_000, 8, 20_000
 	cluster, err := pgcluster.Start(t.Context(), pgcluster.Options{Durable: true})
 	if err != nil {
@@ -162,6 +163,7 @@ func logLines() error {
 // A process that is terminated and closes its sink loses nothing; one that is
 // killed loses what it logged in the last interval.
 func TestSinkOfAProcess(t *testing.T) {
+	t.Parallel()
 	self, err := os.Executable()
 	if err != nil {
 		t.Fatal(err)
@@ -171,6 +173,7 @@ func TestSinkOfAProcess(t *testing.T) {
 		sent syscall.Signal
 	}{{"SIGTERM", syscall.SIGTERM}, {"SIGKILL", syscall.SIGKILL}} {
 		t.Run(c.name, func(t *testing.T) {
+			t.Parallel()
 			url := testdb.Postgres(t)
 			db, _ := dial(t, url)
 			if err := store.Migrate(t.Context(), db); err != nil {

@@ -16,11 +16,11 @@ type queue struct {
 	mu     sync.Mutex
 	change *sync.Cond // lines were settled, or the queue was closed
 	chunks []chunk
-	taken  chunk        // what is being written
-	spare  []trail.Line // memory of a chunk that was
-	seq    int64        // of the last line
-	lines  int          // in memory
-	bytes  int          // of them
+	taken  chunk          // what is being written
+	spare  [][]trail.Line // memory of chunks that were
+	seq    int64          // of the last line
+	lines  int            // in memory
+	bytes  int            // of them
 	closed bool
 
 	logged, settled, dropped uint64
@@ -69,8 +69,7 @@ func (q *queue) put(l *trail.Line, size int) bool {
 	l.Seq = q.seq
 	n := len(q.chunks)
 	if n == 0 || len(q.chunks[n-1].lines) >= q.set.batch {
-		q.chunks = append(q.chunks, chunk{lines: q.spare, since: time.Now()})
-		q.spare = nil
+		q.chunks = append(q.chunks, chunk{lines: q.memory(n > 0), since: time.Now()})
 		n++
 		q.ring()
 	}
@@ -82,6 +81,28 @@ func (q *queue) put(l *trail.Line, size int) bool {
 		q.ring()
 	}
 	return true
+}
+
+const (
+	// maxSpare bounds the memory that is kept for lines to come.
+	maxSpare = 4
+	// maxAhead bounds the memory that is made for lines before they come.
+	maxAhead = 10_000
+)
+
+// memory returns where the lines of a new chunk go. Behind a full one it is
+// made for as many at once: they come fast.
+func (q *queue) memory(many bool) []trail.Line {
+	if n := len(q.spare); n > 0 {
+		lines := q.spare[n-1]
+		q.spare[n-1] = nil
+		q.spare = q.spare[:n-1]
+		return lines
+	}
+	if many {
+		return make([]trail.Line, 0, min(q.set.batch, maxAhead))
+	}
+	return nil
 }
 
 // wait waits until a condition holds, at most for d. The queue is locked.
@@ -126,12 +147,14 @@ func (q *queue) take() (c chunk, wait time.Duration, last bool) {
 // settle tells that the lines of the chunk that was taken are no more to be
 // held: they are kept, or never will be.
 func (q *queue) settle() {
+	clear(q.taken.lines) // they are the worker's, and nobody waits for it meanwhile
 	q.mu.Lock()
 	defer q.mu.Unlock()
 	n := len(q.taken.lines)
 	q.lines, q.bytes, q.settled = q.lines-n, q.bytes-q.taken.bytes, q.settled+uint64(n)
-	clear(q.taken.lines)
-	q.spare = q.taken.lines[:0]
+	if len(q.spare) < maxSpare {
+		q.spare = append(q.spare, q.taken.lines[:0])
+	}
 	q.taken = chunk{}
 	q.change.Broadcast()
 }

@@ -10,7 +10,8 @@ import (
 
 // WrapSlog returns a handler that stamps the records it passes on to h: one
 // that is logged with the context of a trace (slog.InfoContext and its kin)
-// gets the attribute trace_id, outside all groups. A record without a trace is
+// gets the attribute trace_id, outside all groups, and with it the ids that
+// [Context] tells of. A record without a trace is
 // passed on as it is. A handler that was wrapped before is returned as it is.
 //
 // An attribute trace_id that With brought, if it has the form of a UUID, is
@@ -44,6 +45,7 @@ type step struct {
 
 type stampedHandler struct {
 	trace   string
+	within  span
 	handler slog.Handler
 }
 
@@ -56,25 +58,39 @@ func (h *handler) Enabled(ctx context.Context, level slog.Level) bool {
 
 // Handle implements [slog.Handler].
 func (h *handler) Handle(ctx context.Context, r slog.Record) error {
-	trace := h.trace
+	trace, within := h.trace, span{}
 	if t, ok := trail.FromContext(ctx); ok {
 		trace = t.String()
+		within.traceID, within.spanID = t.Span(ctx)
 	}
 	if trace == "" {
 		return h.inner.Handle(ctx, r)
 	}
 	if h.outer != nil {
-		return h.stamped(trace).Handle(ctx, r)
+		return h.stamped(trace, within).Handle(ctx, r)
 	}
-	return h.inner.Handle(ctx, stampRecord(r, trace))
+	r = stampRecord(r, trace)
+	if within != (span{}) {
+		r = r.Clone()
+		r.AddAttrs(within.attrs()...)
+	}
+	return h.inner.Handle(ctx, r)
+}
+
+// attrs returns the ids as slog has them.
+func (s span) attrs() []slog.Attr {
+	if s == (span{}) {
+		return nil
+	}
+	return []slog.Attr{slog.String(spanTraceKey, s.traceID), slog.String(spanKey, s.spanID)}
 }
 
 // stamped returns the handler for the records of a trace while a group is open.
-func (h *handler) stamped(trace string) slog.Handler {
-	if l := h.latest.Load(); l != nil && l.trace == trace {
+func (h *handler) stamped(trace string, within span) slog.Handler {
+	if l := h.latest.Load(); l != nil && l.trace == trace && l.within == within {
 		return l.handler
 	}
-	to := h.outer.WithAttrs([]slog.Attr{slog.String(Key, trace)})
+	to := h.outer.WithAttrs(append([]slog.Attr{slog.String(Key, trace)}, within.attrs()...))
 	for _, s := range h.since {
 		if s.group != "" {
 			to = to.WithGroup(s.group)
@@ -82,7 +98,7 @@ func (h *handler) stamped(trace string) slog.Handler {
 			to = to.WithAttrs(append([]slog.Attr(nil), s.attrs...)) // theirs to keep
 		}
 	}
-	h.latest.Store(&stampedHandler{trace: trace, handler: to})
+	h.latest.Store(&stampedHandler{trace: trace, within: within, handler: to})
 	return to
 }
 

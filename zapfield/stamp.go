@@ -1,6 +1,8 @@
 package zapfield
 
 import (
+	"slices"
+
 	"go.uber.org/zap"
 	"go.uber.org/zap/zapcore"
 )
@@ -18,6 +20,18 @@ func isStamp(f *zapcore.Field) bool {
 	}
 }
 
+// stamp is a trace id, and the span that its context told of.
+type stamp struct {
+	trace string // or empty
+	span  *span  // or nil
+}
+
+// stampOf returns what a field that is a stamp says.
+func stampOf(f *zapcore.Field) stamp {
+	s, _ := f.Interface.(*span)
+	return stamp{f.String, s}
+}
+
 // plan is what must be done to the fields of a line, for it to carry one stamp
 // that is switched on, if any: its own last, or else its logger's.
 type plan struct {
@@ -28,8 +42,8 @@ type plan struct {
 }
 
 // look makes the plan for fields and the stamp of the logger, which may be empty.
-func look(fields []zapcore.Field, trace string) plan {
-	p := plan{last: -1, change: trace != ""}
+func look(fields []zapcore.Field, logger stamp) plan {
+	p := plan{last: -1, change: logger.trace != ""}
 	opened := false
 	for i := range fields {
 		f := &fields[i]
@@ -48,13 +62,17 @@ func look(fields []zapcore.Field, trace string) plan {
 
 // carry appends to buf, which is empty, the fields of a line as its plan wants
 // them. It does not change fields.
-func (p plan) carry(buf, fields []zapcore.Field, trace string) []zapcore.Field {
+func (p plan) carry(buf, fields []zapcore.Field, logger stamp) []zapcore.Field {
 	if p.last < 0 {
-		buf = append(buf, zapcore.Field{Key: Key, Type: zapcore.StringType, String: trace})
+		buf = append(buf, zapcore.Field{Key: Key, Type: zapcore.StringType, String: logger.trace})
+		if logger.span != nil {
+			buf = append(buf, zap.Inline(logger.span))
+		}
 		return append(buf, fields...)
 	}
 	buf = append(buf, fields...)
-	buf[p.last].Type = zapcore.StringType
+	own := stampOf(&fields[p.last])
+	buf[p.last].Type, buf[p.last].Interface = zapcore.StringType, nil
 	if p.others {
 		for i := range p.last {
 			if buf[i].Key == Key && isStamp(&buf[i]) {
@@ -62,20 +80,24 @@ func (p plan) carry(buf, fields []zapcore.Field, trace string) []zapcore.Field {
 			}
 		}
 	}
+	at := p.last
 	if p.inside {
-		own := buf[p.last]
-		copy(buf[1:p.last+1], buf[:p.last])
-		buf[0] = own
+		outside := buf[at]
+		copy(buf[1:at+1], buf[:at])
+		buf[0], at = outside, 0
+	}
+	if own.span != nil {
+		buf = slices.Insert(buf, at+1, zap.Inline(own.span))
 	}
 	return buf
 }
 
 // stamped returns the fields of a line with its stamp: themselves where they are
 // right as they are, else a new slice.
-func stamped(fields []zapcore.Field, trace string) []zapcore.Field {
-	p := look(fields, trace)
+func stamped(fields []zapcore.Field, logger stamp) []zapcore.Field {
+	p := look(fields, logger)
 	if !p.change {
 		return fields
 	}
-	return p.carry(make([]zapcore.Field, 0, len(fields)+1), fields, trace)
+	return p.carry(make([]zapcore.Field, 0, len(fields)+2), fields, logger)
 }

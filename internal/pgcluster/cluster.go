@@ -35,8 +35,9 @@ type Options struct {
 	// package. Default: none.
 	Settings map[string]string
 	// Folder is where the cluster's folder is made, which the server's user
-	// must be able to reach. Default: os.TempDir, or /tmp where that is closed
-	// to the server's user.
+	// must be able to reach. Default: a folder in memory if the cluster is not
+	// durable and there is one with room, otherwise os.TempDir, or /tmp where
+	// that is closed to the server's user.
 	Folder string
 }
 
@@ -76,7 +77,7 @@ func Start(ctx context.Context, o Options) (*Cluster, error) {
 	if err != nil {
 		return nil, err
 	}
-	folder, err := os.MkdirTemp(place(o.Folder, owner), "audit-pg-")
+	folder, err := os.MkdirTemp(place(o, owner), "audit-pg-")
 	if err != nil {
 		return nil, fmt.Errorf("pgcluster: making its folder: %w", err)
 	}

@@ -9,6 +9,7 @@ import (
 	"net"
 	"net/url"
 	"os"
+	"strings"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -99,6 +100,14 @@ func TestSettings(t *testing.T) {
 				t.Error(diff)
 			}
 		})
+	}
+}
+
+// What must survive a crash is not kept in memory, where it is quicker.
+func TestDurableIsOnADisk(t *testing.T) {
+	conn := connect(t, start(t, pgcluster.Options{Durable: true}).URL())
+	if data := scan[string](t, conn, "SELECT current_setting('data_directory')"); strings.HasPrefix(data, "/dev/shm/") {
+		t.Errorf("the data is in %s", data)
 	}
 }
 

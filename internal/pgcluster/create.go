@@ -27,6 +27,7 @@ func settings(o Options, folder string) []string {
 		s["fsync"] = "off"
 		s["synchronous_commit"] = "off"
 		s["full_page_writes"] = "off"
+		s["max_wal_size"] = "512MB" // it may be in memory
 	}
 	maps.Copy(s, o.Settings)
 	var args []string
@@ -96,9 +97,17 @@ func unprivileged() (*owner, error) {
 
 // place returns the folder in which the cluster's folder is made. Root's
 // temporary files may be where nobody else can go.
-func place(asked string, owner *owner) string {
-	if asked != "" || owner == nil {
-		return asked
+func place(o Options, owner *owner) string {
+	if o.Folder != "" {
+		return o.Folder
+	}
+	if !o.Durable {
+		if folder := memory(); folder != "" {
+			return folder
+		}
+	}
+	if owner == nil {
+		return ""
 	}
 	const enter = 0o001
 	for folder := os.TempDir(); ; folder = filepath.Dir(folder) {

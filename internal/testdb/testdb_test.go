@@ -162,7 +162,7 @@ func TestSQLiteSettings(t *testing.T) {
 		}
 		got[pragma] = value
 	}
-	want := map[string]string{"journal_mode": "wal", "busy_timeout": "5000", "foreign_keys": "1", "synchronous": "1"}
+	want := map[string]string{"journal_mode": "wal", "busy_timeout": "5000", "foreign_keys": "1", "synchronous": "0"}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Error(diff)
 	}
