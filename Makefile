@@ -19,13 +19,16 @@ RACE := -race -gcflags="modernc.org/...=-d=checkptr=0"
 # All tests, on SQLite and on a PostgreSQL server that is started for them, or on
 # the one whose URL is in AUDIT_TEST_POSTGRES; with the race detector, but for
 # the suites of gormhook, which count sequences and allocations: of those, the
-# ones that are about concurrency.
+# ones that are about concurrency. They wait for databases for much of their
+# time, so that two lanes are done sooner than one.
 test: compiler browser
-	CGO_ENABLED=1 go run ./internal/withpostgres sh -ec '\
-		go test $(RACE) -shuffle=on -timeout=$(TEST_TIMEOUT) $(TEST_FLAGS) $$(go list ./... | grep -v /gormhook$$); \
-		go test -shuffle=on -timeout=$(TEST_TIMEOUT) $(TEST_FLAGS) ./gormhook; \
-		go test $(RACE) -timeout=$(TEST_TIMEOUT) $(TEST_FLAGS) -run "TestInterleaved|TestConformance/sqlite" ./gormhook; \
-		go test -timeout=$(TEST_TIMEOUT) $(TEST_FLAGS) -run Alloc ./zapfield ./middleware'
+	CGO_ENABLED=1 go run ./internal/withpostgres sh -c '\
+		go test $(RACE) -shuffle=on -timeout=$(TEST_TIMEOUT) $(TEST_FLAGS) $$(go list ./... | grep -v /gormhook$$) & others=$$!; \
+		failed=0; \
+		go test -shuffle=on -timeout=$(TEST_TIMEOUT) $(TEST_FLAGS) ./gormhook || failed=1; \
+		go test $(RACE) -timeout=$(TEST_TIMEOUT) $(TEST_FLAGS) -run "TestInterleaved|TestConformance/sqlite" ./gormhook || failed=1; \
+		go test -timeout=$(TEST_TIMEOUT) $(TEST_FLAGS) -run Alloc ./zapfield ./middleware || failed=1; \
+		wait $$others && exit $$failed'
 
 vet:
 	$(call each-module,go vet ./...)
