@@ -74,13 +74,14 @@ func (a *attribution) fail() {
 func (a *attribution) parameters(args []any, p *plan, v variant, s *subject, names []string) []any {
 	all := make([]any, len(args), len(args)+paramEntity)
 	copy(all, args)
-	only := a.id
-	if v.own != ownFirst || !p.sole {
-		only = trail.NewID(a.at)
-	}
-	id := only.String()
-	if !p.sole {
-		id = id[:19]
+	var id string
+	switch {
+	case !p.sole:
+		id = newRowIDs(a.at).text()
+	case v.own == ownFirst:
+		id = a.id.String()
+	default:
+		id = trail.NewID(a.at).String()
 	}
 	all = append(all, a.id.String(), a.at, id, optional(a.tenant), a.actor.ID, a.actor.Name,
 		string(a.actor.Kind), optional(a.actor.OnBehalfOf), s.model)
@@ -125,8 +126,11 @@ func textArray(list []string) string {
 // transaction returns what identifies the transaction that pool is, or nil
 // where its statements commit by themselves.
 func transaction(pool gorm.ConnPool) any {
-	if prepared, ok := pool.(*gorm.PreparedStmtTX); ok {
-		pool = prepared.Tx
+	switch p := pool.(type) {
+	case *gorm.PreparedStmtTX:
+		pool = p.Tx
+	case *preparedTx:
+		pool = p.Tx
 	}
 	if _, ok := pool.(gorm.TxCommitter); !ok {
 		return nil

@@ -144,7 +144,7 @@ func (d *dependents) referring(rows []*image) ([]*image, error) {
 
 // images reads images by a query.
 func (w *writer) images(text string, args ...any) ([]*image, error) {
-	rows, err := collect(w.ctx, w.pool, text, args)
+	rows, err := gather(w.ctx, w.pool, text, args, false)
 	if err != nil {
 		return nil, err
 	}

@@ -21,6 +21,7 @@ type hook struct {
 	subjects subjects
 	tables   tables
 	plans    plans
+	prepared statements
 	quoted   sync.Map // a statement's Table -> as its text writes it
 	foreign  foreign
 }
@@ -171,6 +172,9 @@ func (h *hook) begin(op operation, p processor) func(func(*gorm.DB)) func(*gorm.
 		return func(db *gorm.DB) {
 			if open(db) && h.spared(db, op, p) {
 				return
+			}
+			if h.dialect == sqliteName && !db.DryRun {
+				h.prepared.prepare(db.Statement.Context, db.Statement.ConnPool)
 			}
 			next(db)
 		}

@@ -17,10 +17,10 @@ import (
 	"github.com/infrakitchen/audit/trail"
 )
 
-// keep returns what of a column's value is kept: nothing of one that is left
-// out, a mark of one that is masked.
-func (s *subject) keep(column, value string) string {
-	switch s.rule(column) {
+// keep returns what of a value is kept: nothing of one that is left out, a mark
+// of one that is masked.
+func (r rule) keep(value string) string {
+	switch r {
 	case ruleOmit:
 		return ""
 	case ruleMask:
@@ -36,8 +36,9 @@ func (s *subject) keep(column, value string) string {
 // mask leaves out and masks what is not kept. What stood there is remembered,
 // for a change of it is a change.
 func (img *image) mask(t *table, s *subject) {
+	rules := s.rulesOf(t)
 	for i, v := range img.values {
-		kept := s.keep(t.columns[i].name, v)
+		kept := rules[i].keep(v)
 		if kept == v {
 			continue
 		}
@@ -58,11 +59,11 @@ func (img *image) differs(other *image, i int) bool {
 
 // entityOf returns the entity id of an image that is not masked yet.
 func (t *table) entityOf(s *subject, img *image) string {
-	key := t.label(s)
+	key, rules := t.label(s), s.rulesOf(t)
 	parts := make([]string, len(key))
 	for n, i := range key {
 		parts[n] = unquoteJSON(img.values[i])
-		switch s.rule(t.columns[i].name) {
+		switch rules[i] {
 		case ruleMask, ruleOmit:
 			sum := sha256.Sum256([]byte(parts[n]))
 			parts[n] = "sha256:" + hex.EncodeToString(sum[:])

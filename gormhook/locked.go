@@ -193,7 +193,7 @@ func (w *writer) lock() ([]*image, error) {
 	if w.postgres() {
 		text += ` FOR UPDATE OF ` + unqualified(p)
 	}
-	rows, err := collect(w.ctx, w.pool, text, args)
+	rows, err := gather(w.ctx, w.pool, text, args, false)
 	if err != nil {
 		return nil, err
 	}

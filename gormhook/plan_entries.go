@@ -152,11 +152,10 @@ func (p *planner) ownOr(out *plan, own, other string) string {
 	}
 }
 
-// freshID returns the expression of an id that begins with the statement's
-// instant; what is random in it is taken from an id of version 4, whose
-// variant is the same.
+// freshID returns the expression of the id of one entry of several, as rowIDs
+// makes them.
 func (p *planner) freshID() string {
-	return `(` + p.param(paramID, "text") + ` || substr(gen_random_uuid()::text, 20))::uuid`
+	return `overlay(` + p.param(paramID, "text") + ` placing overlay(to_hex(2147483648 + audit__number) placing '-' from 5 for 0) from 20 for 0)::uuid`
 }
 
 // id returns the expression of an entry's id.
@@ -179,7 +178,7 @@ func (p *planner) rows(out *plan, row changed) string {
 		name = `NULL`
 	}
 	number := ``
-	if p.variant.own == ownFirst && !out.sole {
+	if !out.sole {
 		number = `row_number() OVER () AS audit__number, `
 	}
 	if p.variant.names {

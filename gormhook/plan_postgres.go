@@ -23,7 +23,7 @@ type planner struct {
 const (
 	paramTrace = 1 + iota
 	paramAt
-	paramID // the first 19 characters of an id, or all of the only one
+	paramID // of the only entry, or what all ids have in common, see rowIDs
 	paramTenant
 	paramUserID
 	paramUserName

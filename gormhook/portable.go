@@ -25,6 +25,9 @@ func (c *capture) portable(r *request) (response, error) {
 		r.settle(owned, false)
 		return out, nil
 	}
+	if c.hook.dialect == sqliteName {
+		c.hook.prepared.prepare(r.ctx, r.pool)
+	}
 	var out response
 	var owned bool
 	err := inTransaction(r.ctx, r.pool, func(tx gorm.ConnPool) error {
@@ -121,6 +124,9 @@ func (c *capture) steps(r *request) (out response, owned bool, err error) {
 	if !ok || !r.table.plain {
 		return c.opaque(r)
 	}
+	if c.hook.dialect == sqliteName {
+		r.pool = c.hook.prepared.over(r.pool)
+	}
 	w := &writer{request: r, parsed: parsed, hook: c.hook}
 	var changes []change
 	var returned *collected
@@ -178,6 +184,7 @@ func (w written) RowsAffected() (int64, error) { return w.affected, nil }
 // entries makes the entries of what changed; rows that are as they were have
 // none.
 func (c *capture) entries(r *request, parsed *parsed, changes []change) (entries []trail.Entry, owned bool, err error) {
+	ids := newRowIDs(r.at)
 	for n, ch := range changes {
 		e := trail.Entry{
 			TraceID: r.id, CreatedAt: r.at, Tenant: r.tenant, Actor: r.actor,
@@ -217,7 +224,7 @@ func (c *capture) entries(r *request, parsed *parsed, changes []change) (entries
 				continue
 			}
 		}
-		e.ID = trail.NewID(r.at)
+		e.ID = ids.next()
 		entries = append(entries, e)
 	}
 	return entries, owned, nil

@@ -19,8 +19,13 @@ type collected struct {
 	values  [][]any // as the driver gives them
 }
 
-// collect runs a query and reads its rows.
-func collect(ctx context.Context, pool gorm.ConnPool, query string, args []any) (c *collected, err error) {
+// collect runs a query and reads its rows, of which replay makes rows again.
+func collect(ctx context.Context, pool gorm.ConnPool, query string, args []any) (*collected, error) {
+	return gather(ctx, pool, query, args, true)
+}
+
+// gather is collect; without types, the rows cannot be replayed.
+func gather(ctx context.Context, pool gorm.ConnPool, query string, args []any, types bool) (c *collected, err error) {
 	rows, err := pool.QueryContext(ctx, query, args...)
 	if err != nil {
 		return nil, err
@@ -34,12 +39,14 @@ func collect(ctx context.Context, pool gorm.ConnPool, query string, args []any) 
 	if c.columns, err = rows.Columns(); err != nil {
 		return nil, err
 	}
-	if c.types, err = rows.ColumnTypes(); err != nil {
-		return nil, err
+	if types {
+		if c.types, err = rows.ColumnTypes(); err != nil {
+			return nil, err
+		}
 	}
+	into := make([]any, len(c.columns))
 	for rows.Next() {
 		values := make([]any, len(c.columns))
-		into := make([]any, len(values))
 		for i := range values {
 			into[i] = &values[i]
 		}
@@ -53,7 +60,7 @@ func collect(ctx context.Context, pool gorm.ConnPool, query string, args []any) 
 
 // first returns the first n columns.
 func (c *collected) first(n int) *collected {
-	out := &collected{columns: c.columns[:n], types: c.types[:n], values: make([][]any, len(c.values))}
+	out := &collected{columns: c.columns[:n], types: c.types[:min(n, len(c.types))], values: make([][]any, len(c.values))}
 	for i, v := range c.values {
 		out.values[i] = v[:n]
 	}

@@ -5,6 +5,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 
 	"github.com/jinzhu/inflection"
 	"gorm.io/gorm"
@@ -31,6 +32,7 @@ type subject struct {
 	// softDelete is the column that says that a row is deleted, or empty.
 	softDelete string
 	rules      map[string]rule
+	ruled      atomic.Pointer[ruled]
 	plugin     *Plugin
 	// scans: a field is read by code of the application's; scansDefaults: one
 	// that comes back from an insert.
@@ -244,6 +246,25 @@ func (s *subject) rule(column string) rule {
 		return ruleMask
 	}
 	return ruleShow
+}
+
+// ruled is the rules of a table's columns, in their order.
+type ruled struct {
+	table *table
+	rules []rule
+}
+
+// rulesOf returns the rules of the columns of t. They are made once.
+func (s *subject) rulesOf(t *table) []rule {
+	if r := s.ruled.Load(); r != nil && r.table == t {
+		return r.rules
+	}
+	r := &ruled{table: t, rules: make([]rule, len(t.columns))}
+	for i := range t.columns {
+		r.rules[i] = s.rule(t.columns[i].name)
+	}
+	s.ruled.Store(r)
+	return r.rules
 }
 
 // digested is rule with digests in place of masks.

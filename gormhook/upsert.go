@@ -40,8 +40,8 @@ func (w *writer) inTheWay(text string) ([]*image, error) {
 	}
 	var images []*image
 	if len(found) > 0 {
-		rows, err := collect(w.ctx, w.pool, `WITH audit__values`+values+` SELECT `+w.imageList(w.sqliteID(), "")+` FROM `+t+
-			` WHERE (`+w.rowKey(t)+`) IN (`+strings.Join(found, ` UNION `)+`)`, w.args[:count(w.parsed.insert)])
+		rows, err := gather(w.ctx, w.pool, `WITH audit__values`+values+` SELECT `+w.imageList(w.sqliteID(), "")+` FROM `+t+
+			` WHERE (`+w.rowKey(t)+`) IN (`+strings.Join(found, ` UNION `)+`)`, w.args[:count(w.parsed.insert)], false)
 		if err != nil {
 			return nil, err
 		}
@@ -136,7 +136,7 @@ func (w *writer) rehearse(text string) ([]*image, error) {
 	if _, err := w.pool.ExecContext(w.ctx, `SAVEPOINT `+point); err != nil {
 		return nil, err
 	}
-	rows, err := collect(w.ctx, w.pool, text+` RETURNING `+w.sqliteID(), w.args)
+	rows, err := gather(w.ctx, w.pool, text+` RETURNING `+w.sqliteID(), w.args, false)
 	if _, e := w.pool.ExecContext(w.ctx, `ROLLBACK TO `+point); e != nil && err == nil {
 		err = e
 	}
@@ -167,7 +167,7 @@ func (w *writer) byID(ids []string) ([]*image, error) {
 		}
 		text := `SELECT ` + w.imageList(w.sqliteID(), "") + ` FROM ` + w.parsed.table + ` WHERE ` + w.sqliteID() +
 			` IN (?` + strings.Repeat(`, ?`, n-1) + `)`
-		rows, err := collect(w.ctx, w.pool, text, args)
+		rows, err := gather(w.ctx, w.pool, text, args, false)
 		if err != nil {
 			return nil, err
 		}
@@ -234,7 +234,7 @@ func (w *writer) byEntity() ([]*image, error) {
 	if w.parsed.alias != "" {
 		text += ` AS ` + w.parsed.alias
 	}
-	rows, err := collect(w.ctx, w.pool, text+` WHERE `+expr+` = ANY ($1::text[])`, []any{textArray(entities)})
+	rows, err := gather(w.ctx, w.pool, text+` WHERE `+expr+` = ANY ($1::text[])`, []any{textArray(entities)}, false)
 	if err != nil {
 		return nil, err
 	}
@@ -268,7 +268,7 @@ func (w *writer) upsertPostgres() ([]change, *collected, error) {
 		text += w.parsed.returning + `, `
 	}
 	text += stash + `, ` + w.imageList(w.idExpr(existing), existing)
-	rows, err := collect(w.ctx, w.pool, text, w.args)
+	rows, err := gather(w.ctx, w.pool, text, w.args, w.query)
 	if err != nil {
 		return nil, nil, err
 	}

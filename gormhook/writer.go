@@ -207,7 +207,7 @@ func (w *writer) run(text, id, qualifier string, args []any) (*collected, error)
 		id += ` AS ` + imageID
 	}
 	text += w.imageList(id, qualifier)
-	rows, err := collect(w.ctx, w.pool, text, args)
+	rows, err := gather(w.ctx, w.pool, text, args, w.query)
 	if err != nil {
 		return nil, err
 	}

@@ -1,0 +1,121 @@
+package gormhook
+
+import (
+	"context"
+	"database/sql"
+	"sync"
+
+	"gorm.io/gorm"
+)
+
+// statements keeps what the portable path sends to SQLite prepared: for one row
+// it takes longer to parse a statement than to run it. A text is prepared once
+// it has come twice, ahead of a transaction: within one, a statement that is
+// prepared is that transaction's own.
+type statements struct {
+	mu    sync.RWMutex
+	ready map[string]*sql.Stmt
+	known map[string]bool // texts that have come; true: to be prepared
+	due   bool            // some are
+}
+
+const (
+	maxStatements = 128     // that are prepared
+	maxTexts      = 1024    // that are known
+	maxStatement  = 8 << 10 // bytes of one
+)
+
+// prepare prepares what is due, through a connection of the pool. What cannot be
+// prepared is sent as it is, and the database says why not.
+func (s *statements) prepare(ctx context.Context, pool gorm.ConnPool) {
+	db, ok := pool.(*sql.DB)
+	if !ok {
+		return
+	}
+	s.mu.RLock()
+	due := s.due
+	s.mu.RUnlock()
+	if !due {
+		return
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for text, wanted := range s.known {
+		if !wanted {
+			continue
+		}
+		delete(s.known, text)
+		if len(s.ready) >= maxStatements {
+			s.closeAll()
+		}
+		if stmt, err := db.PrepareContext(ctx, text); err == nil { //nolint:sqlclosecheck // it is kept, and ends with the database
+			if s.ready == nil {
+				s.ready = map[string]*sql.Stmt{}
+			}
+			s.ready[text] = stmt
+		}
+	}
+	s.due = false
+}
+
+func (s *statements) closeAll() {
+	for _, stmt := range s.ready {
+		_ = stmt.Close() // whoever runs it has it until then
+	}
+	s.ready = nil
+}
+
+// of returns the prepared statement of a text, nil where there is none yet.
+func (s *statements) of(text string) *sql.Stmt {
+	s.mu.RLock()
+	stmt := s.ready[text]
+	s.mu.RUnlock()
+	if stmt != nil || len(text) > maxStatement {
+		return stmt
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if _, again := s.known[text]; again {
+		s.known[text], s.due = true, true
+		return nil
+	}
+	if s.known == nil || len(s.known) >= maxTexts {
+		s.known = map[string]bool{}
+	}
+	s.known[text] = false
+	return nil
+}
+
+// over returns a transaction whose statements are taken from those that are
+// prepared. GORM's own cache of statements does as well.
+func (s *statements) over(pool gorm.ConnPool) gorm.ConnPool {
+	tx, ok := pool.(*sql.Tx)
+	if !ok {
+		return pool
+	}
+	return &preparedTx{Tx: tx, statements: s}
+}
+
+// preparedTx is a transaction with prepared statements.
+type preparedTx struct {
+	*sql.Tx
+	statements *statements
+}
+
+var _ gorm.ConnPool = (*preparedTx)(nil)
+
+// ExecContext implements [gorm.ConnPool].
+func (p *preparedTx) ExecContext(ctx context.Context, query string, args ...any) (sql.Result, error) {
+	if stmt := p.statements.of(query); stmt != nil {
+		return p.StmtContext(ctx, stmt).ExecContext(ctx, args...) //nolint:sqlclosecheck // the transaction closes it
+	}
+	return p.Tx.ExecContext(ctx, query, args...)
+}
+
+// QueryContext implements [gorm.ConnPool].
+func (p *preparedTx) QueryContext(ctx context.Context, query string, args ...any) (*sql.Rows, error) {
+	if stmt := p.statements.of(query); stmt != nil {
+		return p.StmtContext(ctx, stmt).QueryContext(ctx, args...) //nolint:sqlclosecheck // as above
+	}
+	return p.Tx.QueryContext(ctx, query, args...)
+}
