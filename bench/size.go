@@ -6,7 +6,7 @@ import (
 )
 
 // sized is how many updates the size of an entry is taken from.
-const sized = 2000
+const sized = 10_000
 
 // sizePart measures what an entry of a small update takes on disk.
 func (b *bench) sizePart(ctx context.Context) (err error) {

@@ -22,14 +22,16 @@ CREATE TABLE audit_logs (
     "after"      jsonb,
     outcome      text        NOT NULL,
     context      jsonb,
-    PRIMARY KEY (id)
+    PRIMARY KEY (id) WITH (fillfactor = 100)
 ) PARTITION BY RANGE (id);
 
 ALTER SEQUENCE audit_logs_seq OWNED BY audit_logs.seq;
 
+-- Rows are never changed and come in the order of their ids, so that where an
+-- index ends nobody needs room later.
 CREATE INDEX audit_logs_entity ON audit_logs (model, entity_id, id);
-CREATE INDEX audit_logs_user ON audit_logs (user_id, id);
-CREATE INDEX audit_logs_event ON audit_logs (event, id);
+CREATE INDEX audit_logs_user ON audit_logs (user_id, id) WITH (fillfactor = 100);
+CREATE INDEX audit_logs_event ON audit_logs (event, id) WITH (fillfactor = 100);
 -- The own entry of a trace is found by the primary key, so that an action of
 -- one row pays for no entry here.
 CREATE INDEX audit_logs_trace ON audit_logs (trace_id) WHERE trace_id <> id;
@@ -57,7 +59,7 @@ CREATE TABLE execution_logs (
     caller     text,
     seq        bigint      NOT NULL,
     expire_at  timestamptz,
-    PRIMARY KEY (id)
+    PRIMARY KEY (id) WITH (fillfactor = 100)
 ) PARTITION BY RANGE (id);
 
 CREATE INDEX execution_logs_trace ON execution_logs (trace_id, seq);
