@@ -70,7 +70,7 @@ func sqlLog(log *zap.Logger) logger.Interface {
 // lock when they begin: one that read first could not get it later.
 func sqliteDSN(path string) string {
 	settings := url.Values{
-		"_pragma":      {"journal_mode(WAL)", "busy_timeout(5000)", "foreign_keys(1)", "synchronous(NORMAL)"},
+		"_pragma":      {"journal_mode(WAL)", "busy_timeout(5000)", "foreign_keys(1)", "synchronous(NORMAL)", "recursive_triggers(1)"},
 		"_time_format": {"sqlite"},
 		"_txlock":      {"immediate"},
 	}
