@@ -8,7 +8,7 @@ GOLANGCI_LINT := golangci-lint@v2.15.0
 TEST_TIMEOUT ?= 25m
 TEST_FLAGS ?=
 
-# The measurements are a module of their own, once they are there.
+# The measurements are a module of their own.
 MODULES := . $(patsubst %/go.mod,%,$(wildcard */go.mod))
 each-module = @set -e; for module in $(MODULES); do (cd "$$module" && $(1)); done
 
@@ -36,7 +36,7 @@ vet:
 # The linters of .golangci.yml, and whether the formatters have anything to do.
 # Without cgo: compiling C takes longer than all of them.
 lint: bin/$(GOLANGCI_LINT)
-	CGO_ENABLED=0 "$(CURDIR)/$<" run ./...
+	$(call each-module,CGO_ENABLED=0 "$(CURDIR)/$<" run ./...)
 
 fmt: bin/$(GOLANGCI_LINT)
 	$(call each-module,"$(CURDIR)/$<" fmt ./...)

@@ -2,15 +2,18 @@ package main
 
 import (
 	"context"
+	"database/sql"
 	"errors"
 	"fmt"
 	"os"
 	"strings"
+	"time"
 
 	"gorm.io/gorm"
 
 	"github.com/infrakitchen/audit/gormhook"
 	"github.com/infrakitchen/audit/store"
+	"github.com/infrakitchen/audit/trail"
 )
 
 func sqliteKinds() []kind {
@@ -25,7 +28,41 @@ func sqliteKinds() []kind {
 			audited: true, slow: true,
 		},
 		{name: "row triggers", what: "of the database; the user is a constant", triggers: sqliteTriggers, audited: true},
+		{
+			name: nameReady, what: "a prepared INSERT of an entry that was made ahead, in the transaction of the change: the limit",
+			writer: withReadyEntries, audited: true, only: "create",
+		},
 	}
+}
+
+// withReadyEntries inserts an entry with each row that is created, for which
+// nothing is looked at but the key.
+func withReadyEntries(db *gorm.DB, _ *store.Store) (writer, error) {
+	conn, err := db.DB()
+	if err != nil {
+		return nil, err
+	}
+	insert, err := conn.PrepareContext(db.Statement.Context, `INSERT INTO audit_logs
+	(id, trace_id, created_at, user_id, user_name, user_kind, event, operation, model, entity_id, after, outcome)
+VALUES (?, ?1, '2026-01-02T03:04:05.678901Z', ?, ?, 'user', 'create', 'insert', 'order', ?, ?, 'success')`)
+	if err != nil {
+		return nil, err
+	}
+	image, err := imageOf(Order{})
+	if err != nil {
+		return nil, err
+	}
+	return plain{db}, db.Callback().Create().After("gorm:after_create").Before("gorm:commit_or_rollback_transaction").
+		Register("bench:entry", func(db *gorm.DB) {
+			tx, inside := db.Statement.ConnPool.(*sql.Tx)
+			o, one := db.Statement.Dest.(*Order)
+			if db.Error == nil && inside && one {
+				own := tx.StmtContext(db.Statement.Context, insert) //nolint:sqlclosecheck // the transaction closes it
+				_, err := own.ExecContext(db.Statement.Context,
+					trail.NewID(time.Now()).String(), user.ID, user.Name, o.ID.String(), image)
+				_ = db.AddError(err)
+			}
+		})
 }
 
 // sqlitePart measures the operations on a SQLite file with a write-ahead log.

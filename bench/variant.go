@@ -42,6 +42,7 @@ const (
 	nameAction  = "audited, in an action"
 	nameLimit   = "one SQL statement by hand"
 	nameCopied  = "INSERT … SELECT of the images"
+	nameReady   = "a ready entry"
 )
 
 func inAction(db *gorm.DB, s *store.Store) (writer, error) { return acting{plain{db}, s}, nil }

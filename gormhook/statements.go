@@ -3,6 +3,8 @@ package gormhook
 import (
 	"context"
 	"database/sql"
+	"maps"
+	"slices"
 	"sync"
 
 	"gorm.io/gorm"
@@ -25,44 +27,58 @@ const (
 	maxStatement  = 8 << 10 // bytes of one
 )
 
-// prepare prepares what is due, through a connection of the pool. What cannot be
-// prepared is sent as it is, and the database says why not.
+// prepare prepares what is due, through a connection of the pool, for which it
+// may have to wait: nobody waits for it meanwhile. What cannot be prepared is
+// sent as it is, and the database says why not.
 func (s *statements) prepare(ctx context.Context, pool gorm.ConnPool) {
 	db, ok := pool.(*sql.DB)
 	if !ok {
 		return
 	}
+	for _, text := range s.take() {
+		if stmt, err := db.PrepareContext(ctx, text); err == nil { //nolint:sqlclosecheck // it is kept, and ends with the database
+			for _, old := range s.keep(text, stmt) {
+				_ = old.Close() // whoever runs it has it until then
+			}
+		}
+	}
+}
+
+// take returns the texts that are due, which are the caller's to prepare.
+func (s *statements) take() (texts []string) {
 	s.mu.RLock()
 	due := s.due
 	s.mu.RUnlock()
 	if !due {
-		return
+		return nil
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	for text, wanted := range s.known {
-		if !wanted {
-			continue
-		}
-		delete(s.known, text)
-		if len(s.ready) >= maxStatements {
-			s.closeAll()
-		}
-		if stmt, err := db.PrepareContext(ctx, text); err == nil { //nolint:sqlclosecheck // it is kept, and ends with the database
-			if s.ready == nil {
-				s.ready = map[string]*sql.Stmt{}
-			}
-			s.ready[text] = stmt
+		if wanted {
+			texts = append(texts, text)
+			delete(s.known, text)
 		}
 	}
 	s.due = false
+	return texts
 }
 
-func (s *statements) closeAll() {
-	for _, stmt := range s.ready {
-		_ = stmt.Close() // whoever runs it has it until then
+// keep keeps a statement, and returns those that are kept no more.
+func (s *statements) keep(text string, stmt *sql.Stmt) (old []*sql.Stmt) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if before, twice := s.ready[text]; twice {
+		old = append(old, before)
+	} else if len(s.ready) >= maxStatements {
+		old = slices.Collect(maps.Values(s.ready))
+		clear(s.ready)
 	}
-	s.ready = nil
+	if s.ready == nil {
+		s.ready = map[string]*sql.Stmt{}
+	}
+	s.ready[text] = stmt
+	return old
 }
 
 // of returns the prepared statement of a text, nil where there is none yet.
