@@ -36,7 +36,7 @@ func (s *statements) prepare(ctx context.Context, pool gorm.ConnPool) {
 		return
 	}
 	for _, text := range s.take() {
-		if stmt, err := db.PrepareContext(ctx, text); err == nil { //nolint:sqlclosecheck // it is kept, and ends with the database
+		if stmt, err := db.PrepareContext(ctx, text); err == nil {
 			for _, old := range s.keep(text, stmt) {
 				_ = old.Close() // whoever runs it has it until then
 			}
