@@ -28,6 +28,7 @@ test: compiler browser
 		go test -shuffle=on -timeout=$(TEST_TIMEOUT) $(TEST_FLAGS) ./gormhook || failed=1; \
 		go test $(RACE) -timeout=$(TEST_TIMEOUT) $(TEST_FLAGS) -run "TestInterleaved|TestConformance/sqlite" ./gormhook || failed=1; \
 		go test -timeout=$(TEST_TIMEOUT) $(TEST_FLAGS) -run Alloc ./zapfield ./middleware || failed=1; \
+		(cd bench && go test -timeout=$(TEST_TIMEOUT) $(TEST_FLAGS) ./...) || failed=1; \
 		wait $$others && exit $$failed'
 
 vet:
