@@ -3,6 +3,7 @@ package gormhook
 import (
 	"errors"
 	"fmt"
+	"strings"
 	"sync"
 	"time"
 
@@ -211,7 +212,13 @@ func (h *hook) commit(next func(*gorm.DB)) func(*gorm.DB) {
 	return func(db *gorm.DB) {
 		_, started := db.InstanceGet("gorm:started_transaction")
 		tx := transaction(db.Statement.ConnPool)
+		failed := db.Error
 		next(db)
+		if isFailure(failed) && !isFailure(db.Error) {
+			// The rollback failed too, as where SQLite has done it already, and GORM
+			// has kept no more than the text of the first error.
+			db.Error = fmt.Errorf("%w%s", failed, strings.TrimPrefix(db.Error.Error(), failed.Error()))
+		}
 		if started && tx != nil && db.Error == nil {
 			if t, ok := trail.FromContext(db.Statement.Context); ok {
 				t.Committed(tx)
