@@ -142,15 +142,6 @@ func (d *dependents) referring(rows []*image) ([]*image, error) {
 	return d.images(text, textArray(places), textArray(ids))
 }
 
-// images reads images by a query.
-func (w *writer) images(text string, args ...any) ([]*image, error) {
-	rows, err := gather(w.ctx, w.pool, text, args, false)
-	if err != nil {
-		return nil, err
-	}
-	return w.read(rows, 0)
-}
-
 func quoted(columns []string) string {
 	list := make([]string, len(columns))
 	for i, name := range columns {

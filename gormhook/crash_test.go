@@ -83,15 +83,7 @@ func TestCrash(t *testing.T) {
 		}
 		t.Run("server/"+path.name, func(t *testing.T) {
 			t.Parallel()
-			cluster, err := pgcluster.Start(t.Context(), pgcluster.Options{Durable: true})
-			if err != nil {
-				t.Fatal(err)
-			}
-			t.Cleanup(func() {
-				if err := cluster.Stop(); err != nil {
-					t.Error(err)
-				}
-			})
+			cluster := testdb.Server(t)
 			c := newCrash(t, path, cluster.URL())
 			for round := range serverKills {
 				c.killServer(t, round, cluster)

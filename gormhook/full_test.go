@@ -9,27 +9,13 @@ import (
 	"gorm.io/gorm"
 
 	"github.com/infrakitchen/audit/gormhook"
-	"github.com/infrakitchen/audit/internal/testdb"
-	"github.com/infrakitchen/audit/store"
 )
 
 // Where the disk is full, a change and its entry are there together or not at
 // all, whichever of the two finds no room; and once there is room again all goes
 // on. SQLite's bound on the pages of a file stands for the disk's.
 func TestFullDisk(t *testing.T) {
-	db := testdb.OpenSQLite(t)
-	conn, err := db.DB()
-	if err != nil {
-		t.Fatal(err)
-	}
-	conn.SetMaxOpenConns(1)
-	if err := store.Migrate(t.Context(), db); err != nil {
-		t.Fatal(err)
-	}
-	must(t, db.Exec(`CREATE TABLE tags (id integer PRIMARY KEY, name text)`))
-	if err := db.Use(gormhook.Plugin{}); err != nil {
-		t.Fatal(err)
-	}
+	db := oneConnection(t)
 	bound := func(extra int) {
 		t.Helper()
 		var pages int

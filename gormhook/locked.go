@@ -193,11 +193,7 @@ func (w *writer) lock() ([]*image, error) {
 	if w.postgres() {
 		text += ` FOR UPDATE OF ` + unqualified(p)
 	}
-	rows, err := gather(w.ctx, w.pool, text, args, false)
-	if err != nil {
-		return nil, err
-	}
-	images, err := w.read(rows, 0)
+	images, err := w.images(text, args...)
 	return distinct(images), err
 }
 

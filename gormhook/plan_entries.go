@@ -90,11 +90,7 @@ func (p *planner) finish(out *plan, b *strings.Builder, row changed) *plan {
 		b.WriteString(`, ` + owned)
 	}
 	b.WriteString(` FROM ` + row.from + ` AS `)
-	if p.alias != "" {
-		b.WriteString(p.alias)
-	} else {
-		b.WriteString(quote(p.names[len(p.names)-1]))
-	}
+	b.WriteString(unqualified(p.parsed))
 	if row.locked {
 		b.WriteString(allChanged)
 	}

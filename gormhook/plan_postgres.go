@@ -134,7 +134,7 @@ func (p *planner) insertPlan() *plan {
 	if p.conflictWhere != "" {
 		where = p.conflictWhere
 	}
-	existing := p.existing()
+	existing := unqualified(p.parsed)
 	key := p.table.label(p.subject)
 	b.WriteString("\nWHERE CASE WHEN (" + where + ") THEN set_config('audit.before', jsonb_build_object('entity', " +
 		p.table.entityID(p.subject, key, p.of(existing)) + ", 'row', " + p.table.row(p.subject.digested, existing) +
@@ -182,14 +182,6 @@ func diffOf(image, other string, masked []string) string {
 	}
 	return `(SELECT jsonb_object_agg(key, ` + value + `) FROM jsonb_each(` + image + `) WHERE value::text IS DISTINCT FROM (` +
 		other + ` -> key)::text)`
-}
-
-// existing names the row that is in the way of an upsert.
-func (p *planner) existing() string {
-	if p.alias != "" {
-		return p.alias
-	}
-	return quote(p.names[len(p.names)-1])
 }
 
 func (p *planner) updatePlan() *plan {

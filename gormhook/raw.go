@@ -201,6 +201,9 @@ func (h *hook) raw(next func(*gorm.DB)) func(*gorm.DB) {
 		if stmt.Schema != nil && stmt.Table == stmt.Schema.Table {
 			h.subjects.tell(stmt.Schema)
 		}
+		if h.dialect == sqliteName && db.Error == nil && !db.DryRun { // an application may write in transactions only
+			h.prepared.prepare(stmt.Context, stmt.ConnPool)
+		}
 		if db.Error != nil || db.DryRun || stmt.SQL.Len() == 0 {
 			next(db)
 			return

@@ -12,10 +12,10 @@ import (
 	"github.com/infrakitchen/audit/store"
 )
 
-// Statements of SQLite that come again are prepared through the pool. Where
-// that has one connection, which another goroutine holds, neither may wait for
-// the other; and of many texts only some are kept.
-func TestPreparedOverOneConnection(t *testing.T) {
+// oneConnection returns a SQLite database over one connection, with a table of
+// tags that is audited.
+func oneConnection(t *testing.T) *gorm.DB {
+	t.Helper()
 	db := testdb.OpenSQLite(t)
 	conn, err := db.DB()
 	if err != nil {
@@ -29,6 +29,14 @@ func TestPreparedOverOneConnection(t *testing.T) {
 	if err := db.Use(gormhook.Plugin{}); err != nil {
 		t.Fatal(err)
 	}
+	return db
+}
+
+// Statements of SQLite that come again are prepared through the pool. Where
+// that has one connection, which another goroutine holds, neither may wait for
+// the other; and of many texts only some are kept.
+func TestPreparedOverOneConnection(t *testing.T) {
+	db := oneConnection(t)
 	const writers, rounds = 4, 90
 	var group sync.WaitGroup
 	for g := range writers {

@@ -40,12 +40,10 @@ func (w *writer) inTheWay(text string) ([]*image, error) {
 	}
 	var images []*image
 	if len(found) > 0 {
-		rows, err := gather(w.ctx, w.pool, `WITH audit__values`+values+` SELECT `+w.imageList(w.sqliteID(), "")+` FROM `+t+
-			` WHERE (`+w.rowKey(t)+`) IN (`+strings.Join(found, ` UNION `)+`)`, w.args[:count(w.parsed.insert)], false)
+		var err error
+		images, err = w.images(`WITH audit__values`+values+` SELECT `+w.imageList(w.sqliteID(), "")+` FROM `+t+
+			` WHERE (`+w.rowKey(t)+`) IN (`+strings.Join(found, ` UNION `)+`)`, w.args[:count(w.parsed.insert)]...)
 		if err != nil {
-			return nil, err
-		}
-		if images, err = w.read(rows, 0); err != nil {
 			return nil, err
 		}
 	}
@@ -167,11 +165,7 @@ func (w *writer) byID(ids []string) ([]*image, error) {
 		}
 		text := `SELECT ` + w.imageList(w.sqliteID(), "") + ` FROM ` + w.parsed.table + ` WHERE ` + w.sqliteID() +
 			` IN (?` + strings.Repeat(`, ?`, n-1) + `)`
-		rows, err := gather(w.ctx, w.pool, text, args, false)
-		if err != nil {
-			return nil, err
-		}
-		read, err := w.read(rows, 0)
+		read, err := w.images(text, args...)
 		if err != nil {
 			return nil, err
 		}
@@ -234,11 +228,7 @@ func (w *writer) byEntity() ([]*image, error) {
 	if w.parsed.alias != "" {
 		text += ` AS ` + w.parsed.alias
 	}
-	rows, err := gather(w.ctx, w.pool, text+` WHERE `+expr+` = ANY ($1::text[])`, []any{textArray(entities)}, false)
-	if err != nil {
-		return nil, err
-	}
-	images, err := w.read(rows, 0)
+	images, err := w.images(text+` WHERE `+expr+` = ANY ($1::text[])`, textArray(entities))
 	for _, img := range images {
 		img.id = ids[img.entity]
 	}
@@ -249,12 +239,11 @@ func (w *writer) byEntity() ([]*image, error) {
 // as the plan of one statement does: no read ahead of it could know the row of
 // a transaction that commits meanwhile.
 func (w *writer) upsertPostgres() ([]change, *collected, error) {
-	p := &planner{parsed: w.parsed, subject: w.subject, table: w.table, params: len(w.args)}
 	where := `TRUE`
 	if w.parsed.conflictWhere != "" {
 		where = w.parsed.conflictWhere
 	}
-	existing := p.existing()
+	existing := unqualified(w.parsed)
 	table := w.parsed.table
 	if w.parsed.alias != "" {
 		table += ` AS ` + w.parsed.alias

@@ -56,6 +56,15 @@ func (w *writer) imageList(id, qualifier string) string {
 // shown is the rule of every column of an image that is still to be masked.
 func shown(string) rule { return ruleShow }
 
+// images reads images by a query.
+func (w *writer) images(text string, args ...any) ([]*image, error) {
+	rows, err := gather(w.ctx, w.pool, text, args, false)
+	if err != nil {
+		return nil, err
+	}
+	return w.read(rows, 0)
+}
+
 // read makes images of rows whose columns from the given one on are those of
 // imageList.
 func (w *writer) read(rows *collected, from int) ([]*image, error) {
@@ -179,6 +188,8 @@ func (w *writer) update() ([]change, *collected, error) {
 	return changes, rows, nil
 }
 
+// unqualified is what a row of the table is called where it is not qualified: also
+// the one that is in the way of an upsert.
 func unqualified(p *parsed) string {
 	if p.alias != "" {
 		return p.alias

@@ -9,7 +9,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
-	"github.com/infrakitchen/audit/internal/pgcluster"
+	"github.com/infrakitchen/audit/internal/testdb"
 	"github.com/infrakitchen/audit/store"
 	"github.com/infrakitchen/audit/trail"
 )
@@ -19,15 +19,7 @@ import (
 // none comes twice. The writer, who is told of failures, writes again.
 func TestFollowOverRestarts(t *testing.T) {
 	t.Parallel()
-	cluster, err := pgcluster.Start(t.Context(), pgcluster.Options{Durable: true})
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() {
-		if err := cluster.Stop(); err != nil {
-			t.Error(err)
-		}
-	})
+	cluster := testdb.Server(t)
 	e := engines[1]
 	s := migrated(t, e.open(t, cluster.URL()))
 	w, err := store.New(e.open(t, cluster.URL()))

@@ -21,7 +21,6 @@ import (
 	"gorm.io/gorm"
 	"gorm.io/gorm/logger"
 
-	"github.com/infrakitchen/audit/internal/pgcluster"
 	"github.com/infrakitchen/audit/internal/testdb"
 	"github.com/infrakitchen/audit/store"
 	"github.com/infrakitchen/audit/trail"
@@ -69,15 +68,7 @@ func inOrder(t *testing.T, db *gorm.DB, trace string, n int) {
 func TestSinkOutage(t *testing.T) {
 	t.Parallel()
 	const rate, seconds, room = 10_000, 8, 20_000
-	cluster, err := pgcluster.Start(t.Context(), pgcluster.Options{Durable: true})
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() {
-		if err := cluster.Stop(); err != nil {
-			t.Error(err)
-		}
-	})
+	cluster := testdb.Server(t)
 	db, st := dial(t, cluster.URL())
 	if err := store.Migrate(t.Context(), db); err != nil {
 		t.Fatal(err)
