@@ -243,6 +243,7 @@ func TestRecorderDown(t *testing.T) {
 		t.Run(c.reason, func(t *testing.T) {
 			m := newMemory()
 			m.fail(c.fails, errDown)
+			before := middleware.Failures()
 			var reported []error
 			var seen *gin.Context
 			r := gin.New()
@@ -274,6 +275,9 @@ func TestRecorderDown(t *testing.T) {
 			}
 			if len(reported) == 0 {
 				t.Fatal("nothing was reported")
+			}
+			if counted := middleware.Failures() - before; counted != int64(len(reported)) {
+				t.Errorf("%d failures are counted, %d were reported", counted, len(reported))
 			}
 			for _, err := range reported {
 				if !errors.Is(err, errDown) {

@@ -147,6 +147,7 @@ func result(status int) trail.Result {
 
 // failed reports that the action could not be recorded.
 func (cfg *config) failed(c *gin.Context, err error) {
+	failures.Add(1)
 	_ = c.Error(err)
 	if cfg.onError != nil {
 		cfg.onError(c.Request.Context(), err)

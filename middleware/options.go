@@ -60,7 +60,7 @@ func WithEvent(event trail.Event, moment trail.Moment) Option {
 
 // WithErrorHandler is told of each action that could not be recorded. It runs
 // on the request's goroutine. The error is in gin's c.Errors as well, and the
-// answer is 503 where none has begun.
+// answer is 503 where none has begun; [Failures] counts them.
 func WithErrorHandler(handle func(context.Context, error)) Option {
 	return optionFunc(func(c *config) { c.onError = handle })
 }
