@@ -240,5 +240,23 @@ func tables() []*trial {
 			}
 			return r.note(r.db.Clauses(clause.OnConflict{UpdateAll: true}).Create(&Frozen{7, "z"}))
 		},
+	}, {
+		name: "upserts behind one that a BEFORE trigger passes over", why: "nor is it the next statement's in the transaction, on whatever table, also once the row is gone",
+		on: postgresEngine, tables: []string{"frozen", "tags"}, given: rows(&Frozen{2, "frozen"}),
+		want: []string{"insert tag 1", "delete frozen 2", "insert frozen 2"},
+		do: func(r *run) error {
+			upsert := func(row any) error {
+				return r.note(r.db.Clauses(clause.OnConflict{UpdateAll: true}).Create(row), row)
+			}
+			for _, row := range []any{&Frozen{2, "y"}, &Tag{1, "a"}, &Frozen{2, "y"}} {
+				if err := upsert(row); err != nil {
+					return err
+				}
+			}
+			if err := r.note(r.db.Delete(&Frozen{ID: 2})); err != nil {
+				return err
+			}
+			return upsert(&Frozen{2, "y"})
+		},
 	}}
 }

@@ -129,20 +129,23 @@ func (p *planner) insertPlan() *plan {
 	// DO UPDATE: the condition is evaluated on the row that is in the way,
 	// under its lock. It leaves the row's image in a setting of the
 	// transaction, from which RETURNING of the same row takes it: exact also
-	// where the row was not there when the statement began.
+	// where the row was not there when the statement began. It says which
+	// statement it is of: where a trigger leaves the row as it is, nobody takes it.
 	where := `TRUE`
 	if p.conflictWhere != "" {
 		where = p.conflictWhere
 	}
 	existing := unqualified(p.parsed)
 	key := p.table.label(p.subject)
-	b.WriteString("\nWHERE CASE WHEN (" + where + ") THEN set_config('audit.before', jsonb_build_object('entity', " +
+	b.WriteString("\nWHERE CASE WHEN (" + where + ") THEN set_config('audit.before', jsonb_build_object('statement', " +
+		p.param(paramID, "text") + ", 'entity', " +
 		p.table.entityID(p.subject, key, p.of(existing)) + ", 'row', " + p.table.row(p.subject.digested, existing) +
 		")::text, true) IS NOT NULL ELSE FALSE END")
-	before := `audit__stash -> 'row'`
-	if p.table.rewritten { // a trigger may have left the row in the way as it is, and its image behind
-		before = `CASE WHEN audit__stash ->> 'entity' = ` + p.table.entityID(p.subject, key, p.of("audit__new")) + ` THEN ` + before + ` END`
+	mine := `audit__stash ->> 'statement' = ` + p.param(paramID, "text")
+	if p.table.rewritten { // or of another row of this one
+		mine += ` AND audit__stash ->> 'entity' = ` + p.table.entityID(p.subject, key, p.of("audit__new"))
 	}
+	before := `CASE WHEN ` + mine + ` THEN audit__stash -> 'row' END`
 	b.WriteString("\nRETURNING *, nullif(current_setting('audit.before', true), '')::jsonb AS audit__stash," +
 		" set_config('audit.before', '', true) AS audit__reset\n), audit__row AS (\nSELECT audit__new.*," +
 		" " + before + " AS audit__before, ")

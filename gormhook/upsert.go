@@ -2,7 +2,10 @@ package gormhook
 
 import (
 	"slices"
+	"strconv"
 	"strings"
+
+	"github.com/infrakitchen/audit/trail"
 )
 
 // inTheWay returns the rows that an upsert of SQLite may update or replace, as
@@ -249,15 +252,16 @@ func (w *writer) upsertPostgres() ([]change, *collected, error) {
 		table += ` AS ` + w.parsed.alias
 	}
 	text := `INSERT INTO ` + table + ` ` + w.parsed.insert + ` ` + w.parsed.conflict +
-		` WHERE CASE WHEN (` + where + `) THEN set_config('audit.before', (` + w.table.row(shown, existing) +
-		`)::text, true) IS NOT NULL ELSE FALSE END`
+		` WHERE CASE WHEN (` + where + `) THEN set_config('audit.before', $` + strconv.Itoa(len(w.args)+1) + `::text || (` +
+		w.table.row(shown, existing) + `)::text, true) IS NOT NULL ELSE FALSE END`
 	const stash = `nullif(current_setting('audit.before', true), ''), set_config('audit.before', '', true)`
 	text += ` RETURNING `
 	if w.parsed.returning != "" {
 		text += w.parsed.returning + `, `
 	}
 	text += stash + `, ` + w.imageList(w.idExpr(existing), existing)
-	rows, err := gather(w.ctx, w.pool, text, w.args, w.query)
+	statement := trail.NewID(w.at).String()
+	rows, err := gather(w.ctx, w.pool, text, append(slices.Clip(w.args), statement), w.query)
 	if err != nil {
 		return nil, nil, err
 	}
@@ -271,15 +275,16 @@ func (w *writer) upsertPostgres() ([]change, *collected, error) {
 	changes := make([]change, len(rows.values))
 	for n, v := range rows.values {
 		changes[n].after = w.affected[n]
-		if v[mine] == nil {
+		row, ours := strings.CutPrefix(textOf(v[mine]), statement)
+		if !ours { // none, or of a statement whose row a trigger has left as it is
 			continue
 		}
-		before, err := w.fromObject("", textOf(v[mine]))
+		before, err := w.fromObject("", row)
 		if err != nil {
 			return nil, nil, err
 		}
 		if w.table.rewritten && before.entity != w.affected[n].entity {
-			continue // a trigger has left another row as it is, and its image behind
+			continue // nor of another row of this one
 		}
 		changes[n].before = before
 	}
