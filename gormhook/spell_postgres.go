@@ -165,13 +165,19 @@ func (t *table) row(rules func(column string) rule, alias string, without ...str
 		}
 	}
 	text := `to_jsonb(` + alias + `)`
+	if len(respelled) > 0 {
+		// Of two columns of one name jsonb keeps the last. That costs less than
+		// to join two objects.
+		var b strings.Builder
+		for _, i := range respelled {
+			c := &t.columns[i]
+			image, _ := c.imageOf(alias+`.`+quote(c.name), rules(c.name))
+			b.WriteString(`, ` + image + ` AS ` + quote(c.name))
+		}
+		text = `(SELECT to_jsonb(audit__image) FROM (SELECT ` + alias + `.*` + b.String() + `) AS audit__image)`
+	}
 	for _, name := range omit {
 		text = `(` + text + ` - ` + literal(name) + `)`
-	}
-	if len(respelled) > 0 {
-		text += ` || ` + t.objectBy(rules, respelled, func(i int) string {
-			return alias + `.` + quote(t.columns[i].name)
-		})
 	}
 	return text
 }
