@@ -198,7 +198,7 @@ func (c *capture) tableText(query string) string {
 			return name.(string)
 		}
 	}
-	p, ok := parse(query)
+	p, ok := c.hook.parse(query)
 	if !ok {
 		return stmt.Table // of a statement like no other, or of a value's own query
 	}
@@ -217,9 +217,13 @@ func (c *capture) plan(r *request) (variant, *plan) {
 		own: r.mode, claimed: r.claim.Held, contested: r.claim.Held && !c.unasked(r),
 		names: r.names != nil, deleted: c.deleted, query: r.query,
 	}
+	if len(r.text) > maxPlanQuery {
+		return v, planPostgres(r.text, len(r.args), r.subject, r.table, v)
+	}
 	key := planKey{query: r.text, subject: r.subject, table: r.table, variant: v}
-	return v, c.hook.plans.get(key, func() *plan {
-		return planPostgres(r.text, len(r.args), r.subject, r.table, v)
+	return v, c.hook.plans.get(key, func() (*plan, int) {
+		p := planPostgres(r.text, len(r.args), r.subject, r.table, v)
+		return p, len(r.text) + len(p.text)
 	})
 }
 

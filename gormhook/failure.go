@@ -129,7 +129,7 @@ func (c *capture) attempt(r *request) (out response, err error) {
 // bounded keeps a statement from being imaged that changes more rows than
 // Plugin.MaxRows. It reports whether it has dealt with it.
 func (c *capture) bounded(r *request) (done bool, out response, err error) {
-	parsed, ok := parse(r.text)
+	parsed, ok := c.hook.parse(r.text)
 	if !ok {
 		return false, out, nil
 	}

@@ -21,7 +21,8 @@ type hook struct {
 	now      func() time.Time
 	subjects subjects
 	tables   tables
-	plans    plans
+	plans    memo[planKey, *plan]
+	parses   memo[string, *parsed]
 	prepared statements
 	quoted   sync.Map // a statement's Table -> as its text writes it
 	foreign  foreign

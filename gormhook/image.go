@@ -74,7 +74,11 @@ func (t *table) entityOf(s *subject, img *image) string {
 
 // whole returns all of an image as a JSON object.
 func (t *table) whole(img *image) json.RawMessage {
-	var b jsonObject
+	size := 0
+	for i, v := range img.values {
+		size += len(t.columns[i].name) + len(v) + len(`"":,`)
+	}
+	b := make(jsonObject, 0, size+len(`{}`))
 	for i, v := range img.values {
 		if v != "" {
 			b.add(t.columns[i].name, v)
@@ -107,7 +111,7 @@ func (o *jsonObject) add(name, value string) {
 	} else {
 		*o = append(*o, ',')
 	}
-	*o = append(*o, quoteJSON(name)...)
+	*o = appendJSON(*o, name)
 	*o = append(*o, ':')
 	*o = append(*o, value...)
 }
@@ -120,32 +124,26 @@ func (o *jsonObject) end() json.RawMessage {
 }
 
 // quoteJSON writes text as JSON, unescaped wherever JSON allows.
-func quoteJSON(s string) string {
-	plain := true
-	for i := range len(s) {
-		if s[i] < 0x20 || s[i] == '"' || s[i] == '\\' || s[i] >= utf8.RuneSelf {
-			plain = false
-			break
-		}
-	}
-	if plain {
-		return `"` + s + `"`
-	}
-	var b strings.Builder
-	b.WriteByte('"')
-	for _, r := range s {
+func quoteJSON(s string) string { return string(appendJSON(make([]byte, 0, len(s)+2), s)) }
+
+// appendJSON is quoteJSON, behind what is in b.
+func appendJSON(b []byte, s string) []byte {
+	b = append(b, '"')
+	done := 0
+	for i, r := range s {
 		switch {
 		case r == '"' || r == '\\':
-			b.WriteByte('\\')
-			b.WriteRune(r)
+			b = append(append(b, s[done:i]...), '\\', s[i])
 		case r < 0x20:
-			fmt.Fprintf(&b, `\u%04x`, r)
+			b = fmt.Appendf(append(b, s[done:i]...), `\u%04x`, r)
+		case r == utf8.RuneError && !strings.HasPrefix(s[i:], string(utf8.RuneError)): // no rune at all
+			b = utf8.AppendRune(append(b, s[done:i]...), r)
 		default:
-			b.WriteRune(r)
+			continue
 		}
+		done = i + 1
 	}
-	b.WriteByte('"')
-	return b.String()
+	return append(append(b, s[done:]...), '"')
 }
 
 // unquoteJSON returns the text of a JSON string; anything else is its own text.

@@ -56,6 +56,26 @@ func parse(sql string) (*parsed, bool) {
 	return p, ok
 }
 
+// maxParse bounds the texts that are read once for all, in bytes: what is longer
+// takes far longer to run than to read.
+const maxParse = 8 << 10
+
+// parse is the function parse, which reads a text once for all. What it returns
+// is shared.
+func (h *hook) parse(text string) (*parsed, bool) {
+	if len(text) > maxParse {
+		return parse(text)
+	}
+	p := h.parses.get(text, func() (*parsed, int) {
+		p, ok := parse(text)
+		if !ok {
+			p = nil
+		}
+		return p, len(text)
+	})
+	return p, p != nil
+}
+
 // narrowed reports whether a word is next that makes another statement of this
 // one: PostgreSQL's UPDATE ONLY, SQLite's UPDATE OR REPLACE.
 func (l *lexer) narrowed() bool {

@@ -1,7 +1,5 @@
 package gormhook
 
-import "sync"
-
 // ownMode is what a statement does about the action's own entry.
 type ownMode uint8
 
@@ -50,40 +48,5 @@ type planKey struct {
 	variant variant
 }
 
-// plans keeps the texts of plans: what a statement becomes depends on its text
-// alone, and texts recur. Both the number and the size are bounded.
-type plans struct {
-	mu   sync.RWMutex
-	made map[planKey]*plan
-	size int // of the texts, in bytes
-}
-
-const (
-	maxPlans     = 1024
-	maxPlanSize  = 16 << 20
-	maxPlanQuery = 512 << 10
-)
-
-func (ps *plans) get(key planKey, make func() *plan) *plan {
-	if len(key.query) > maxPlanQuery {
-		return make()
-	}
-	ps.mu.RLock()
-	p, ok := ps.made[key]
-	ps.mu.RUnlock()
-	if ok {
-		return p
-	}
-	p = make()
-	ps.mu.Lock()
-	defer ps.mu.Unlock()
-	size := len(key.query) + len(p.text)
-	if ps.made == nil || len(ps.made) >= maxPlans || ps.size+size > maxPlanSize {
-		ps.made, ps.size = newPlans(), 0
-	}
-	ps.made[key] = p
-	ps.size += size
-	return p
-}
-
-func newPlans() map[planKey]*plan { return make(map[planKey]*plan) }
+// maxPlanQuery bounds the statements whose plans are kept, in bytes.
+const maxPlanQuery = 512 << 10

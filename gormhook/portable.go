@@ -120,7 +120,7 @@ type change struct{ before, after *image }
 
 // steps does the statement step by step.
 func (c *capture) steps(r *request) (out response, owned bool, err error) {
-	parsed, ok := parse(r.text)
+	parsed, ok := c.hook.parse(r.text)
 	if !ok || !r.table.plain {
 		return c.opaque(r)
 	}

@@ -295,7 +295,11 @@ func (w *writer) insert() ([]change, *collected, error) {
 		return w.upsertPostgres()
 	}
 	text := w.text[:len(w.text)-len(w.tail())]
-	w.parsed.or = w.parsed.or || w.table.replaces
+	if w.table.replaces && !w.parsed.or {
+		replacing := *w.parsed // it is shared
+		replacing.or = true
+		w.parsed = &replacing
+	}
 	upsert := w.parsed.conflictUpdate || w.parsed.or
 	var before []*image
 	if upsert {
