@@ -84,7 +84,7 @@ func (c *capture) run(ctx context.Context, query string, args []any, rows bool) 
 		}
 	}()
 	stmt := c.db.Statement
-	if query != stmt.SQL.String() && summaryOf(query).event == "" { // of a value that asks the database what it is
+	if query != stmt.SQL.String() && summaryOf(query, c.hook.dialect).event == "" { // of a value that asks the database what it is
 		return plain(ctx, c.ConnPool, query, args, rows)
 	}
 	s := c.hook.subjects.of(&c.hook.plugin, stmt, query)

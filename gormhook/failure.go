@@ -73,29 +73,21 @@ func outdated(err error) bool {
 // bestEffort runs the statement with its capture, and without where the
 // capture fails: from a savepoint, so that a failure leaves the caller's
 // transaction as it was.
-func (c *capture) bestEffort(r *request) (response, error) {
-	const point = `audit_attempt`
-	inside := transaction(r.pool) != nil
-	if inside {
-		if _, err := r.pool.ExecContext(r.ctx, `SAVEPOINT `+point); err != nil {
-			return response{}, err
-		}
+func (c *capture) bestEffort(r *request) (out response, err error) {
+	attempt := func() error {
+		out, err = c.attempt(r)
+		return err
 	}
-	out, err := c.attempt(r)
+	intact := true
+	if transaction(r.pool) != nil {
+		intact, err = savepoint(r.ctx, r.pool, attempt)
+	} else {
+		err = attempt()
+	}
 	if err == nil || refusal(err) {
-		if inside {
-			if _, e := r.pool.ExecContext(r.ctx, `RELEASE SAVEPOINT `+point); e != nil && err == nil {
-				err = e
-			}
-		}
 		return out, err
 	}
-	if inside {
-		if _, e := r.pool.ExecContext(r.ctx, `ROLLBACK TO SAVEPOINT `+point); e != nil {
-			return response{}, errors.Join(err, e)
-		}
-	}
-	if !isFailure(err) && !answered(err) {
+	if !intact || !isFailure(err) && !answered(err) {
 		return response{}, err // it may have been done
 	}
 	out, e := plain(r.ctx, r.pool, r.text, r.args, r.query)
@@ -135,19 +127,14 @@ func (c *capture) bounded(r *request) (done bool, out response, err error) {
 	}
 	rows := int64(parsed.tuples)
 	if parsed.verb != verbInsert {
-		from := parsed.table
-		if parsed.alias != "" {
-			from += ` AS ` + parsed.alias
+		w := &writer{request: r, parsed: parsed, hook: c.hook}
+		list := `1`
+		if parsed.from != "" && r.table.plain { // a row may be joined to several
+			list = `DISTINCT ` + w.idExpr(parsed.qualifier())
 		}
-		if parsed.from != "" {
-			return false, out, nil
-		}
-		where, args := piece(c.hook.dialect, parsed.where, r.args, count(parsed.set), 1)
-		if where != "" {
-			where = ` WHERE ` + where
-		}
+		found, args := w.selection(list)
 		text, _, err := queryText(r.ctx, r.pool, fmt.Sprintf(
-			`SELECT CAST(count(*) AS text) FROM (SELECT 1 FROM %s%s LIMIT %d) AS audit__bounded`, from, where, c.hook.plugin.MaxRows+1), args...)
+			`SELECT CAST(count(*) AS text) FROM (%s LIMIT %d) AS audit__bounded`, found, c.hook.plugin.MaxRows+1), args...)
 		if err != nil {
 			return true, out, c.hook.classify(r.ctx, err)
 		}
@@ -163,15 +150,15 @@ func (c *capture) bounded(r *request) (done bool, out response, err error) {
 	if c.hook.plugin.RefuseAbove {
 		return true, out, fmt.Errorf("%w: more than %d of %s", ErrTooManyRows, c.hook.plugin.MaxRows, r.subject.model)
 	}
-	run := func(pool gorm.ConnPool) error {
-		r.pool = pool
+	if transaction(r.pool) != nil {
+		out, _, err = c.whole(r, c.opaque)
+		return true, out, err
+	}
+	err = inTransaction(r.ctx, r.pool, func(tx gorm.ConnPool) error {
+		r.pool = tx
 		out, _, err = c.opaque(r)
 		return err
-	}
-	if transaction(r.pool) != nil {
-		return true, out, run(r.pool)
-	}
-	err = inTransaction(r.ctx, r.pool, run)
+	})
 	return true, out, err
 }
 

@@ -89,6 +89,10 @@ func TestFailClosed(t *testing.T) {
 						}
 					}
 					d.refused(t, name+" in a transaction", d.db.Transaction(func(tx *gorm.DB) error { return write(tx).Error }), b.cause)
+					_ = d.db.Transaction(func(tx *gorm.DB) error { // PostgreSQL does not commit it, SQLite does
+						d.refused(t, name+" in a transaction that is committed", write(tx).Error, b.cause)
+						return nil
+					})
 				}
 				if n := d.count(t, "tags", changedTags); n != 0 {
 					t.Errorf("%d changes stand that were not recorded", n)

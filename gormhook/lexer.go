@@ -6,9 +6,14 @@ import "strings"
 // caller's stand, and knows what is text, name or comment and what is not. It
 // does not need to know the grammar: keywords count only outside of all that.
 type lexer struct {
-	sql string
-	pos int
+	sql  string
+	pos  int
+	flat bool // comments do not nest
 }
+
+// newLexer returns a lexer for a text that the caller may have written in whole.
+// SQLite takes the first end of a comment for its end.
+func newLexer(sql, dialect string) *lexer { return &lexer{sql: sql, flat: dialect == sqliteName} }
 
 // tokenKind is what stands at a place.
 type tokenKind uint8
@@ -97,7 +102,7 @@ func (l *lexer) at(i int) byte {
 	return 0
 }
 
-// skip passes over white space and comments, nested ones as PostgreSQL has them.
+// skip passes over white space and comments.
 func (l *lexer) skip() {
 	for l.pos < len(l.sql) {
 		switch c := l.sql[l.pos]; {
@@ -117,7 +122,7 @@ func (l *lexer) skip() {
 				case l.sql[l.pos] == '*' && l.at(l.pos+1) == '/':
 					depth--
 					l.pos += 2
-				case l.sql[l.pos] == '/' && l.at(l.pos+1) == '*':
+				case l.sql[l.pos] == '/' && l.at(l.pos+1) == '*' && !l.flat:
 					depth++
 					l.pos += 2
 				default:

@@ -64,6 +64,41 @@ func TestMaxRows(t *testing.T) {
 	}, "tags")
 }
 
+// What is joined to others is counted once.
+func TestMaxRowsOfAJoin(t *testing.T) {
+	onRoutes(t, gormhook.Plugin{MaxRows: 3, RefuseAbove: true}, func(t *testing.T, d *fixture) {
+		d.given(t, tags(10))
+		update := func(below int) *gorm.DB {
+			return d.db.Model(&Tag{}).Clauses(clause.From{Tables: []clause.Table{{Name: "tags", Alias: "others"}}}).
+				Where("tags.id < ? AND others.id > ?", below, 5).Update("name", gorm.Expr("? || 'x'", "y"))
+		}
+		must(t, update(4))
+		d.wants(t, "update tag 1..3")
+		if err := update(5).Error; !errors.Is(err, gormhook.ErrTooManyRows) {
+			t.Errorf("got %v, want gormhook.ErrTooManyRows", err)
+		}
+		d.wants(t)
+	}, "tags")
+}
+
+// A change whose summary cannot be written does not stand, whatever the caller
+// does about it.
+func TestMaxRowsFailsClosed(t *testing.T) {
+	onRoutes(t, gormhook.Plugin{MaxRows: 3}, func(t *testing.T, d *fixture) {
+		d.given(t, tags(10))
+		d.breakTrail(t, 0)
+		for depth := range 2 {
+			_ = within(d.db, depth, func(tx *gorm.DB) error {
+				d.refused(t, "an update", tx.Model(&Tag{}).Where("id > 0").Update("name", "x").Error, nil)
+				return nil
+			})
+		}
+		if n := d.count(t, "tags", "name = 'x'"); n != 0 {
+			t.Errorf("%d changes stand that were not recorded", n)
+		}
+	}, "tags")
+}
+
 // A summary in an action is one of its entries and not the action's own: that
 // is of an entity.
 func TestMaxRowsInAnAction(t *testing.T) {

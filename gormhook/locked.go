@@ -164,37 +164,31 @@ func (w *writer) lock() ([]*image, error) {
 			return nil, err
 		}
 	}
-	p := w.parsed
-	from := p.table
-	if p.alias != "" {
-		from += ` AS ` + p.alias
-	}
-	if p.from != "" {
-		from += `, ` + p.from
-	}
-	text := `SELECT ` + w.imageList(w.idExpr(p.qualifier()), p.qualifier()) + ` FROM ` + from
-	var args []any
-	if p.from != "" || p.where != "" {
-		tail := ``
-		if p.from != "" {
-			tail = p.from
-		}
-		fragment, used := piece(w.hook.dialect, tail, w.args, count(p.set), 1)
-		if p.from != "" {
-			text = strings.TrimSuffix(text, p.from) + fragment
-		}
-		where, more := piece(w.hook.dialect, p.where, w.args, count(p.set)+count(p.from), 1+len(used))
-		args = append(args, used...)
-		args = append(args, more...)
-		if p.where != "" {
-			text += ` WHERE ` + where
-		}
-	}
+	text, args := w.selection(w.imageList(w.idExpr(w.parsed.qualifier()), w.parsed.qualifier()))
 	if w.postgres() {
-		text += ` FOR UPDATE OF ` + unqualified(p)
+		text += ` FOR UPDATE OF ` + unqualified(w.parsed)
 	}
 	images, err := w.images(text, args...)
 	return distinct(images), err
+}
+
+// selection returns the query of a list for the rows that the statement meets,
+// once for each row that they are joined to.
+func (w *writer) selection(list string) (text string, args []any) {
+	p := w.parsed
+	text = `SELECT ` + list + ` FROM ` + p.table
+	if p.alias != "" {
+		text += ` AS ` + p.alias
+	}
+	from, args := piece(w.hook.dialect, p.from, w.args, count(p.set), 1)
+	if from != "" {
+		text += `, ` + from
+	}
+	where, more := piece(w.hook.dialect, p.where, w.args, count(p.set)+count(p.from), 1+len(args))
+	if where != "" {
+		text += ` WHERE ` + where
+	}
+	return text, append(args, more...)
 }
 
 // distinct returns each row once: a join may have found it often.

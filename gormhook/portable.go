@@ -18,7 +18,7 @@ import (
 // entries. All is in one transaction, which is opened here where there is none.
 func (c *capture) portable(r *request) (response, error) {
 	if transaction(r.pool) != nil {
-		out, owned, err := c.whole(r)
+		out, owned, err := c.whole(r, c.steps)
 		if err != nil {
 			return response{}, err
 		}
@@ -43,30 +43,22 @@ func (c *capture) portable(r *request) (response, error) {
 	return out, nil
 }
 
-// whole runs the steps in the caller's transaction, all or none of them. On
+// whole does something in the caller's transaction, all of it or nothing. On
 // SQLite a transaction outlives an error, and the caller may go on and commit
 // it; GORM's implicit one is rolled back anyway.
-func (c *capture) whole(r *request) (out response, owned bool, err error) {
+func (c *capture) whole(r *request, do func(*request) (response, bool, error)) (out response, owned bool, err error) {
 	_, implicit := c.db.InstanceGet("gorm:started_transaction")
 	if c.hook.dialect == postgresName || implicit {
-		return c.steps(r)
+		return do(r)
 	}
-	const point = `audit_statement`
-	if _, err := r.pool.ExecContext(r.ctx, `SAVEPOINT `+point); err != nil {
+	_, err = savepoint(r.ctx, r.pool, func() error {
+		out, owned, err = do(r)
+		return err
+	})
+	if err != nil {
 		return response{}, false, err
 	}
-	ctx := context.WithoutCancel(r.ctx)
-	defer func() {
-		if err != nil {
-			if _, e := r.pool.ExecContext(ctx, `ROLLBACK TO `+point); e != nil {
-				err = errors.Join(err, e)
-			}
-		}
-		if _, e := r.pool.ExecContext(ctx, `RELEASE `+point); e != nil {
-			err = errors.Join(err, e)
-		}
-	}()
-	return c.steps(r)
+	return out, owned, nil
 }
 
 // errNoTransaction is the error of a connection that cannot begin one.
@@ -289,7 +281,7 @@ func (r *request) label(n, of int, img *image) string {
 
 // opaque runs a statement that cannot be read, and writes that it was run.
 func (c *capture) opaque(r *request) (out response, owned bool, err error) {
-	s := summaryOf(r.text)
+	s := summaryOf(r.text, c.hook.dialect)
 	// No database counts what a view's triggers or a table's rules do in its place.
 	s.uncounted = s.uncounted || r.table.elsewhere
 	if r.query {

@@ -26,9 +26,9 @@ type summary struct {
 
 // summaryOf reads the verb and the table of a statement that may hold several,
 // as WITH does, and of which the first that changes data counts.
-func summaryOf(sql string) summary {
+func summaryOf(sql, dialect string) summary {
 	var s summary
-	l := &lexer{sql: sql}
+	l := newLexer(sql, dialect)
 	first := true // of a statement
 	looking := false
 	depth := 0 // of brackets
@@ -158,7 +158,7 @@ const maxSQL = 4096
 // where a name must be.
 func withoutLiterals(sql, dialect string) string {
 	var b strings.Builder
-	l := &lexer{sql: sql}
+	l := newLexer(sql, dialect)
 	var before token
 	end := 0
 	for {
@@ -208,7 +208,7 @@ func (h *hook) raw(next func(*gorm.DB)) func(*gorm.DB) {
 			next(db)
 			return
 		}
-		s := summaryOf(stmt.SQL.String())
+		s := summaryOf(stmt.SQL.String(), h.dialect)
 		if s.schema {
 			defer func() { h.tables.changed(transaction(stmt.ConnPool)) }()
 		}
@@ -331,23 +331,13 @@ func (c *rawCapture) run(ctx context.Context, query string, f func(gorm.ConnPool
 }
 
 // inside runs both in the caller's transaction, from a savepoint where a
-// failure to record must not spoil it.
+// failure to record must not spoil it, and where it would outlive one.
 func (c *rawCapture) inside(r *request, both func(gorm.ConnPool) error, f func(gorm.ConnPool) (int64, error)) error {
-	const point = `audit_attempt`
-	if !c.hook.plugin.BestEffort {
+	if !c.hook.plugin.BestEffort && c.hook.dialect == postgresName {
 		return both(c.ConnPool)
 	}
-	if _, err := c.ConnPool.ExecContext(r.ctx, `SAVEPOINT `+point); err != nil {
-		return err
-	}
-	err := both(c.ConnPool)
-	if !isFailure(err) {
-		if err == nil {
-			_, err = c.ConnPool.ExecContext(r.ctx, `RELEASE SAVEPOINT `+point)
-		}
-		return err
-	}
-	if _, err := c.ConnPool.ExecContext(r.ctx, `ROLLBACK TO SAVEPOINT `+point); err != nil {
+	intact, err := savepoint(r.ctx, c.ConnPool, func() error { return both(c.ConnPool) })
+	if !c.hook.plugin.BestEffort || !intact || !isFailure(err) {
 		return err
 	}
 	_, err = f(c.ConnPool)

@@ -1,10 +1,13 @@
 package gormhook_test
 
 import (
+	"errors"
 	"testing"
 	"time"
 
 	"gorm.io/gorm/clause"
+
+	"github.com/infrakitchen/audit/gormhook"
 )
 
 // A key of SQLite's may say itself what becomes of the rows in the way.
@@ -54,5 +57,23 @@ func TestTimesAsGoPrintsThem(t *testing.T) {
 		if got := spelled(e.after)["at"]; got != `"2026-01-01T21:34:05.678901Z"` {
 			t.Errorf("the time is spelled %s", got)
 		}
+	}
+}
+
+// The first end of a comment is its end, whatever begins in it: what follows is
+// a change that must be seen.
+func TestCommentInAComment(t *testing.T) {
+	d := newFixture(t, routes()[0], "tags")
+	refusing := d.handle(byDefault)
+	must(t, refusing.Create(&Tag{1, "a"}))
+	d.db = d.dial(byDefault)
+	if err := errors.Join(d.db.Use(d.plugin), refusing.Use(gormhook.Plugin{Raw: gormhook.RawRefuse})); err != nil {
+		t.Fatal(err)
+	}
+	const text = "/* see /* below */ UPDATE tags SET name = 'x'"
+	must(t, d.db.Exec(text))
+	d.wants(t, "raw update tag 1")
+	if err := refusing.Exec(text).Error; !errors.Is(err, gormhook.ErrRawSQL) {
+		t.Errorf("got %v, want gormhook.ErrRawSQL", err)
 	}
 }
