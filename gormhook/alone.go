@@ -38,11 +38,11 @@ func (h *hook) alone(db *gorm.DB, op operation, p processor) bool {
 	if s.excluded {
 		return false
 	}
-	name, ok := h.quoted.Load(stmt.Table)
+	name, ok := h.quoted.load(stmt.Table)
 	if !ok {
 		return false // known after the first statement
 	}
-	t, ok := h.tables.cached(h.tableKey(s, name.(string)))
+	t, ok := h.tables.known.load(h.tableKey(s, name))
 	if !ok || !t.plain || t.after || t.deferred || op == opUpdate && t.identity(s) == nil {
 		return false
 	}

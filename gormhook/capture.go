@@ -4,9 +4,9 @@ import (
 	"context"
 	"database/sql"
 	"database/sql/driver"
-	"errors"
 	"fmt"
 	"reflect"
+	"slices"
 	"strings"
 
 	"gorm.io/gorm"
@@ -91,6 +91,12 @@ func (c *capture) run(ctx context.Context, query string, args []any, rows bool) 
 	if s.excluded {
 		return plain(ctx, c.ConnPool, query, args, rows)
 	}
+	if s.invalid != nil {
+		if err := c.hook.failure(ctx, s.invalid); !c.hook.plugin.BestEffort {
+			return response{}, err
+		}
+		return plain(ctx, c.ConnPool, query, args, rows)
+	}
 	r := &request{ctx: ctx, text: query, args: args, query: rows, subject: s, pool: c.ConnPool}
 	if c.hook.plugin.BestEffort {
 		return c.bestEffort(r) //nolint:contextcheck // what is taken back is taken back for one who has left as well
@@ -108,8 +114,24 @@ func plain(ctx context.Context, pool gorm.ConnPool, query string, args []any, ro
 	return out, err
 }
 
-// audited runs the statement in the way that suits it.
+// audited runs the statement, and once more where it failed because somebody
+// else has changed the table since it was read. In a transaction that is the
+// caller's to do.
 func (c *capture) audited(r *request) (response, error) {
+	first := *r
+	out, err := c.once(r)
+	if err == nil || r.table == nil || transaction(first.pool) != nil || !outdated(err) {
+		return out, err
+	}
+	t, e := c.hook.tables.of(first.ctx, first.pool, c.hook.dialect, c.hook.tableKey(r.subject, c.tableText(r.text)))
+	if e != nil || slices.Equal(r.table.columns, t.columns) {
+		return out, err
+	}
+	return c.once(&first)
+}
+
+// once runs the statement in the way that suits it.
+func (c *capture) once(r *request) (response, error) {
 	h := c.hook
 	var err error
 	r.table, err = h.tables.of(r.ctx, r.pool, h.dialect, h.tableKey(r.subject, c.tableText(r.text)))
@@ -178,8 +200,7 @@ func (c *capture) unasked(r *request) bool { return r.claim.Sole && transaction(
 
 // taken reports whether an error says that an entry's id is there already.
 func taken(err error) bool {
-	var state interface{ SQLState() string }
-	return errors.As(err, &state) && state.SQLState() == "23505" && ourTables.MatchString(err.Error())
+	return sqlState(err) == "23505" && ourTables.MatchString(err.Error())
 }
 
 // tableKey returns what a table is remembered by.
@@ -194,8 +215,8 @@ func (h *hook) tableKey(s *subject, name string) tableKey {
 func (c *capture) tableText(query string) string {
 	stmt := c.db.Statement
 	if stmt.TableExpr == nil && stmt.Table != "" {
-		if name, ok := c.hook.quoted.Load(stmt.Table); ok {
-			return name.(string)
+		if name, ok := c.hook.quoted.load(stmt.Table); ok {
+			return name
 		}
 	}
 	p, ok := c.hook.parse(query)
@@ -203,7 +224,7 @@ func (c *capture) tableText(query string) string {
 		return stmt.Table // of a statement like no other, or of a value's own query
 	}
 	if stmt.TableExpr == nil && stmt.Table != "" {
-		c.hook.quoted.Store(stmt.Table, p.table)
+		c.hook.quoted.keep(stmt.Table, p.table, 0)
 	}
 	return p.table
 }
@@ -217,14 +238,15 @@ func (c *capture) plan(r *request) (variant, *plan) {
 		own: r.mode, claimed: r.claim.Held, contested: r.claim.Held && !c.unasked(r),
 		names: r.names != nil, deleted: c.deleted, query: r.query,
 	}
-	if len(r.text) > maxPlanQuery {
-		return v, planPostgres(r.text, len(r.args), r.subject, r.table, v)
-	}
 	key := planKey{query: r.text, subject: r.subject, table: r.table, variant: v}
-	return v, c.hook.plans.get(key, func() (*plan, int) {
-		p := planPostgres(r.text, len(r.args), r.subject, r.table, v)
-		return p, len(r.text) + len(p.text)
-	})
+	if p, ok := c.hook.plans.load(key); ok {
+		return v, p
+	}
+	p := planPostgres(r.text, len(r.args), r.subject, r.table, v)
+	if len(r.text) <= maxPlanQuery {
+		c.hook.plans.keep(key, p, len(r.text)+len(p.text))
+	}
+	return v, p
 }
 
 // single runs the one statement.

@@ -1,12 +1,15 @@
 package gormhook_test
 
 import (
+	"database/sql"
+	"database/sql/driver"
 	"errors"
 	"strings"
 	"testing"
 
 	"gorm.io/gorm"
 	"gorm.io/gorm/clause"
+	"gorm.io/gorm/schema"
 
 	"github.com/infrakitchen/audit/gormhook"
 	"github.com/infrakitchen/audit/trail"
@@ -102,6 +105,32 @@ func TestModelsSayTheyAreNotAudited(t *testing.T) {
 		must(t, d.db.Create(&Muted{ID: 1}), d.db.Create(&Quiet{ID: 1}), d.db.Model(&Muted{ID: 1}).Update("name", "x"),
 			d.db.Delete(&Quiet{}, 1), d.db.Save(&Muted{ID: 1}))
 		d.wants(t)
+	})
+}
+
+// Gone marks a row as deleted by any text at all, GORM's own way of a time
+// with another type.
+type Gone sql.NullString
+
+func (g *Gone) Scan(v any) error                            { return (*sql.NullString)(g).Scan(v) }
+func (g Gone) Value() (driver.Value, error)                 { return sql.NullString(g).Value() }
+func (Gone) GormDataType() string                           { return "text" }
+func (Gone) DeleteClauses(*schema.Field) []clause.Interface { return nil }
+
+// Of a text, null is a row that is there, whatever route is taken: the empty
+// text is not.
+func TestSoftDeleteByText(t *testing.T) {
+	type Paper struct {
+		ID   int64
+		Gone Gone
+	}
+	onRoutes(t, gormhook.Plugin{}, func(t *testing.T, d *fixture) {
+		migrated(t, d, &Paper{})
+		must(t, d.db.Create(&Paper{ID: 1}))
+		for _, gone := range []any{"x", "", nil, ""} {
+			must(t, d.db.Model(&Paper{ID: 1}).Updates(map[string]any{"gone": gone}))
+		}
+		d.wants(t, "insert paper 1", "softdelete paper 1", "update paper 1", "restore paper 1", "softdelete paper 1")
 	})
 }
 

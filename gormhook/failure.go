@@ -32,8 +32,13 @@ func refusal(err error) bool {
 
 func isFailure(err error) bool { return errors.Is(err, ErrNotRecorded) }
 
+// report counts and tells a change that could not be recorded.
 func (h *hook) report(ctx context.Context, err error) {
 	failures.Add(1)
+	h.tell(ctx, err)
+}
+
+func (h *hook) tell(ctx context.Context, err error) {
 	if h.plugin.OnError != nil {
 		defer func() { _ = recover() }() // it was to be told, and was
 		h.plugin.OnError(ctx, err)
@@ -63,9 +68,8 @@ var ourTables = regexp.MustCompile(`\b(audit_logs|audit_outcomes)(_(y[0-9]{4}m[0
 // outdated reports whether an error is what shows when somebody else changed
 // the schema: class 42 of SQLSTATE, or SQLite's words.
 func outdated(err error) bool {
-	var state interface{ SQLState() string }
-	if errors.As(err, &state) {
-		return strings.HasPrefix(state.SQLState(), "42")
+	if state := sqlState(err); state != "" {
+		return strings.HasPrefix(state, "42")
 	}
 	return strings.Contains(err.Error(), "no such column") || strings.Contains(err.Error(), "has no column named")
 }
@@ -101,8 +105,17 @@ func (c *capture) bestEffort(r *request) (out response, err error) {
 // nothing was done. To be asked to run the transaction again (class 40) is an
 // answer to the caller.
 func answered(err error) bool {
+	state := sqlState(err)
+	return state != "" && !strings.HasPrefix(state, "40")
+}
+
+// sqlState returns the code of an error of PostgreSQL's, else nothing.
+func sqlState(err error) string {
 	var state interface{ SQLState() string }
-	return errors.As(err, &state) && !strings.HasPrefix(state.SQLState(), "40")
+	if !errors.As(err, &state) {
+		return ""
+	}
+	return state.SQLState()
 }
 
 // attempt is audited, with panics as errors and the rows read to the end, for

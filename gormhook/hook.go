@@ -4,7 +4,6 @@ import (
 	"errors"
 	"fmt"
 	"strings"
-	"sync"
 	"time"
 
 	"gorm.io/gorm"
@@ -24,7 +23,7 @@ type hook struct {
 	plans    memo[planKey, *plan]
 	parses   memo[string, *parsed]
 	prepared statements
-	quoted   sync.Map // a statement's Table -> as its text writes it
+	quoted   memo[string, string] // a statement's Table -> as its text writes it
 	foreign  foreign
 }
 
@@ -96,7 +95,7 @@ func (h *hook) register() error {
 
 	ctx := h.db.Statement.Context
 	if err := store.MakePartitions(ctx, h.db); err != nil && !errors.Is(err, store.ErrNotMigrated) {
-		h.report(ctx, err) // rows of a month without a partition have the default one
+		h.tell(ctx, err) // rows of a month without a partition have the default one
 	}
 	if trail.Default() == nil {
 		st, err := store.New(h.db)

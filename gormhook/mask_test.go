@@ -1,6 +1,7 @@
 package gormhook_test
 
 import (
+	"errors"
 	"strings"
 	"testing"
 
@@ -34,6 +35,64 @@ func TestColumnsMaskedShownAndOmitted(t *testing.T) {
 			t.Errorf("the company's name is %s", got)
 		}
 	}, "logins", "tags", "companies")
+}
+
+// Where a tag and the plugin's lists disagree, the stricter holds.
+func TestTheStricterRuleHolds(t *testing.T) {
+	type Ruled struct {
+		ID       int64
+		Masked   string `audit:"mask"`
+		Shown    string `audit:"show"`
+		Password string `audit:"show"`
+		Left     string `audit:"-"`
+	}
+	p := gormhook.Plugin{ShowColumns: []string{"masked", "left"}, MaskColumns: []string{"shown", "left"}, OmitColumns: []string{"ruled.id"}}
+	onRoutes(t, p, func(t *testing.T, d *fixture) {
+		migrated(t, d, &Ruled{})
+		must(t, d.db.Create(&Ruled{1, "a", "b", "c", "d"}))
+		after := spelled(readEntries(t, d.desk, 0)[0].after)
+		for column, want := range map[string]string{"id": "", "masked": `"***"`, "shown": `"***"`, "password": `"c"`, "left": ""} {
+			if after[column] != want {
+				t.Errorf("%s is %s, want %s", column, after[column], want)
+			}
+		}
+	})
+}
+
+// A tag that was misspelled is an error, for nobody knows what it was to hide.
+func TestTagRefused(t *testing.T) {
+	type Misspelled struct {
+		ID  int64
+		Pin string `audit:"masked"`
+	}
+	onRoutes(t, gormhook.Plugin{}, func(t *testing.T, d *fixture) {
+		migrated(t, d, &Misspelled{})
+		must(t, d.db.Table("misspelleds").Create(map[string]any{"id": 1, "pin": "hunter2"})) // no model has been seen yet
+		d.wants(t, "insert misspelled 1")
+		for name, err := range map[string]error{
+			"create": d.db.Create(&Misspelled{2, "hunter2"}).Error,
+			"update": d.db.Model(&Misspelled{ID: 1}).Update("pin", "hunter3").Error,
+			"delete": d.db.Delete(&Misspelled{ID: 1}).Error,
+		} {
+			if !errors.Is(err, gormhook.ErrNotRecorded) || !strings.Contains(err.Error(), `audit:"masked" of Misspelled.Pin`) {
+				t.Errorf("%s: got %v, want gormhook.ErrNotRecorded with the tag and the field", name, err)
+			}
+		}
+		if n := d.count(t, "misspelleds", "pin = 'hunter2'"); n != 1 {
+			t.Errorf("%d rows are as they were, want 1", n)
+		}
+
+		told := d.dial(byDefault)
+		if err := told.Use(gormhook.Plugin{Models: []any{&Misspelled{}}}); err == nil || !strings.Contains(err.Error(), "Misspelled.Pin") {
+			t.Errorf("the plugin was used: %v", err)
+		}
+		lenient := d.dial(byDefault)
+		if err := lenient.Use(gormhook.Plugin{BestEffort: true, Portable: d.plugin.Portable}); err != nil {
+			t.Fatal(err)
+		}
+		must(t, lenient.Create(&Misspelled{3, "hunter2"}))
+		d.wants(t)
+	})
 }
 
 // Secrets are nowhere in the trail, whatever way they come in: this looks at

@@ -2,9 +2,10 @@ package gormhook
 
 import "sync"
 
-// memo keeps what was made of the texts of statements, which recur. Both the
-// number and the size of what it keeps are bounded; it starts anew where it is
-// full.
+// memo remembers what was worked out once, by a name or by the text of a
+// statement. Both the number and the size of what it keeps are bounded, for an
+// application may make up names and texts as it goes; it starts anew where it is
+// full. The zero value is ready.
 type memo[K comparable, V any] struct {
 	mu   sync.RWMutex
 	made map[K]V
@@ -12,20 +13,19 @@ type memo[K comparable, V any] struct {
 }
 
 const (
-	maxMemo     = 1024
+	maxMemo     = 4096
 	maxMemoSize = 16 << 20
 )
 
-// get returns what was made for key, or makes it; make tells the bytes that it
-// takes, beside what all have in common.
-func (m *memo[K, V]) get(key K, make func() (V, int)) V {
+func (m *memo[K, V]) load(key K) (V, bool) {
 	m.mu.RLock()
+	defer m.mu.RUnlock()
 	v, ok := m.made[key]
-	m.mu.RUnlock()
-	if ok {
-		return v
-	}
-	v, size := make()
+	return v, ok
+}
+
+// keep remembers a value, of so many bytes beside what all have in common.
+func (m *memo[K, V]) keep(key K, v V, size int) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	if m.made == nil || len(m.made) >= maxMemo || m.size+size > maxMemoSize {
@@ -33,5 +33,10 @@ func (m *memo[K, V]) get(key K, make func() (V, int)) V {
 	}
 	m.made[key] = v
 	m.size += size
-	return v
+}
+
+func (m *memo[K, V]) clear() {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.made, m.size = nil, 0
 }

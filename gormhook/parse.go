@@ -66,13 +66,13 @@ func (h *hook) parse(text string) (*parsed, bool) {
 	if len(text) > maxParse {
 		return parse(text)
 	}
-	p := h.parses.get(text, func() (*parsed, int) {
-		p, ok := parse(text)
-		if !ok {
+	p, ok := h.parses.load(text)
+	if !ok {
+		if p, ok = parse(text); !ok {
 			p = nil
 		}
-		return p, len(text)
-	})
+		h.parses.keep(text, p, len(text))
+	}
 	return p, p != nil
 }
 

@@ -39,8 +39,10 @@ type Plugin struct {
 
 	// MaskColumns are masked in addition to those whose names are sensitive
 	// (see trail.Sensitive) and those tagged `audit:"mask"`; ShowColumns are
-	// not masked although their names are; OmitColumns are left out, as those
-	// tagged `audit:"-"`. A name is that of a column, or model.column.
+	// not masked although their names are sensitive, as those tagged
+	// `audit:"show"`; OmitColumns are left out, as those tagged `audit:"-"`.
+	// A name is that of a column, or model.column. Where these and a tag
+	// disagree, the stricter holds.
 	MaskColumns, ShowColumns, OmitColumns []string
 
 	// Raw says what becomes of raw SQL that changes data, which cannot be
@@ -130,6 +132,9 @@ func (p Plugin) Initialize(db *gorm.DB) error {
 			return fmt.Errorf("gormhook: Plugin.Models[%d], a %T, is no model: %w", i, model, err)
 		}
 		h.subjects.tell(stmt.Schema)
+		if err := h.subjects.named(&h.plugin, stmt.Schema, stmt.Schema.Table).invalid; err != nil {
+			return err
+		}
 	}
 	return h.register()
 }

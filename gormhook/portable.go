@@ -256,7 +256,7 @@ func (r *request) updateEvent(deleted bool, ch change) trail.Event {
 
 func rowLives(value string) bool {
 	switch value {
-	case "", "null", "0", "false", `""`:
+	case "", "null", "0", "false":
 		return true
 	default:
 		return false

@@ -152,6 +152,27 @@ func TestMigrator(t *testing.T) {
 	})
 }
 
+// Another process changes the type of a column, in a way that the plan for it
+// does not fit any more: outside of a transaction nobody notices.
+func TestColumnOfAnotherType(t *testing.T) {
+	d := newFixture(t, routes()[1])
+	d.run(t, `CREATE TABLE stamps (id bigint PRIMARY KEY, at timestamptz)`)
+	if err := d.db.Use(d.plugin); err != nil {
+		t.Fatal(err)
+	}
+	type Stamp struct{ ID, At string }
+	change := func(at string) *gorm.DB { return d.db.Model(&Stamp{ID: "1"}).Update("at", at) }
+	must(t, d.db.Create(&Stamp{"1", "2026-01-02 03:04:05+00"}), change("2026-01-02 04:04:05+00"))
+	d.run(t, `ALTER TABLE stamps ALTER COLUMN at TYPE text USING 'then'`)
+	must(t, change("now"))
+	d.run(t, `ALTER TABLE stamps ALTER COLUMN at TYPE timestamptz USING '2026-01-02 03:04:05+00'`)
+	must(t, change("2026-01-02 04:04:05+00"))
+	entries := d.wants(t, "insert stamp 1", "update stamp 1", "update stamp 1", "update stamp 1")
+	if got := spelled(entries[2].before)["at"] + spelled(entries[2].after)["at"] + spelled(entries[3].before)["at"]; got != `"then""now""2026-01-02T03:04:05.000000Z"` {
+		t.Errorf("the times are spelled %s", got)
+	}
+}
+
 // A change of the schema that is rolled back did not happen, whatever was
 // learned of it meanwhile.
 func TestSchemaChangesRolledBack(t *testing.T) {

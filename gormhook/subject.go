@@ -1,6 +1,7 @@
 package gormhook
 
 import (
+	"fmt"
 	"reflect"
 	"slices"
 	"strings"
@@ -34,12 +35,14 @@ type subject struct {
 	rules      map[string]rule
 	ruled      atomic.Pointer[ruled]
 	plugin     *Plugin
+	// invalid is what is wrong with the model's tags, or nil.
+	invalid error
 	// scans: a field is read by code of the application's; scansDefaults: one
 	// that comes back from an insert.
 	scans, scansDefaults bool
 }
 
-// rule is what becomes of a column's values.
+// rule is what becomes of a column's values, the stricter the later.
 type rule uint8
 
 const (
@@ -61,7 +64,7 @@ type subjectKey struct {
 }
 
 type subjects struct {
-	known  sync.Map // subjectKey -> *subject
+	known  memo[subjectKey, *subject]
 	mu     sync.Mutex
 	models sync.Map // a table's name, and its bare name behind a dot -> schemas used with it, the one that knows most ahead
 	told   sync.Map // *schema.Schema of a model that was read or named, not written
@@ -75,7 +78,7 @@ func (s *subjects) tell(sch *schema.Schema) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.meet(sch, sch.Table) {
-		s.known.Clear()
+		s.known.clear()
 	}
 	s.told.Store(sch, true)
 }
@@ -94,16 +97,20 @@ func (s *subjects) of(p *Plugin, stmt *gorm.Statement, query string) *subject {
 
 func (s *subjects) named(p *Plugin, sch *schema.Schema, table string) *subject {
 	key := subjectKey{sch, table}
-	if v, ok := s.known.Load(key); ok {
-		return v.(*subject)
+	if sub, ok := s.known.load(key); ok {
+		return sub
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if sch != nil && s.meet(sch, table) {
-		s.known.Clear() // of those made of the table's name alone, some now have a model
+		s.known.clear() // of those made of the table's name alone, some now have a model
 	}
-	v, _ := s.known.LoadOrStore(key, newSubject(p, sch, table, s.with(table)))
-	return v.(*subject)
+	sub, ok := s.known.load(key)
+	if !ok {
+		sub = newSubject(p, sch, table, s.with(table))
+		s.known.keep(key, sub, 0)
+	}
+	return sub
 }
 
 // meet notes that a model was used with a table, and reports whether that is new.
@@ -180,13 +187,30 @@ func (s *subject) keepSecrets(sch *schema.Schema) {
 		if f.DBName == "" || s.rules[fold(f.DBName)] != ruleByName {
 			continue
 		}
-		switch f.Tag.Get("audit") {
-		case "-":
-			s.rules[fold(f.DBName)] = ruleOmit
-		case "mask":
-			s.rules[fold(f.DBName)] = ruleMask
+		if r, _ := s.tagged(sch, f.Name, f.Tag); r >= ruleMask {
+			s.rules[fold(f.DBName)] = r
 		}
 	}
+}
+
+// tagged reads the tag of a field: what becomes of its column, and whether that
+// labels a row. Of a tag that says neither, one that was misspelled, nobody
+// knows what it was to keep out of the trail.
+func (s *subject) tagged(sch *schema.Schema, field string, tag reflect.StructTag) (r rule, name bool) {
+	switch value := tag.Get("audit"); value {
+	case "":
+	case "-":
+		r = ruleOmit
+	case "mask":
+		r = ruleMask
+	case "show":
+		r = ruleShow
+	case "name":
+		name = true
+	default:
+		s.invalid = fmt.Errorf("gormhook: the tag audit:%q of %s.%s is not known: -, mask, show or name expected", value, sch.Name, field)
+	}
+	return r, name
 }
 
 // readModel reads what a model says. Its type names the rows of its own table
@@ -207,8 +231,9 @@ func (s *subject) readModel(sch *schema.Schema, owns bool) {
 	_, s.namer = v.(Namer)
 	s.scans = slices.ContainsFunc(sch.Fields, scanner)
 	s.scansDefaults = slices.ContainsFunc(sch.FieldsWithDefaultDBValue, scanner)
-	if blank, ok := sch.ModelType.FieldByName("_"); ok && blank.Tag.Get("audit") == "-" {
-		s.excluded = true
+	if blank, ok := sch.ModelType.FieldByName("_"); ok {
+		r, _ := s.tagged(sch, blank.Name, blank.Tag)
+		s.excluded = s.excluded || r == ruleOmit
 	}
 	for _, f := range sch.Fields {
 		if f.DBName == "" {
@@ -217,14 +242,9 @@ func (s *subject) readModel(sch *schema.Schema, owns bool) {
 		if _, soft := reflect.New(f.IndirectFieldType).Interface().(schema.DeleteClausesInterface); soft {
 			s.softDelete = f.DBName
 		}
-		switch f.Tag.Get("audit") {
-		case "-":
-			s.rules[fold(f.DBName)] = ruleOmit
-		case "mask":
-			s.rules[fold(f.DBName)] = ruleMask
-		case "show":
-			s.rules[fold(f.DBName)] = ruleShow
-		case "name":
+		r, name := s.tagged(sch, f.Name, f.Tag)
+		s.rules[fold(f.DBName)] = r
+		if name {
 			s.name = f.DBName
 		}
 	}
@@ -236,10 +256,11 @@ func fold(column string) string { return strings.ToLower(column) }
 
 // rule returns what becomes of a column.
 func (s *subject) rule(column string) rule {
-	if r := s.rules[fold(column)]; r != ruleByName {
-		return r
+	r := max(s.rules[fold(column)], s.plugin.columnRule(s.model, column))
+	if s.invalid != nil {
+		r = max(r, ruleMask)
 	}
-	if r := s.plugin.columnRule(s.model, column); r != ruleByName {
+	if r != ruleByName {
 		return r
 	}
 	if trail.Sensitive(column) {

@@ -5,7 +5,6 @@ import (
 	"database/sql"
 	"fmt"
 	"strings"
-	"sync"
 	"sync/atomic"
 
 	"gorm.io/gorm"
@@ -100,7 +99,7 @@ func (t *table) column(name string) (int, bool) {
 // tables remembers what the database said of each table, until something that
 // passes through this db changes the schema.
 type tables struct {
-	known      sync.Map // tableKey -> *table
+	known      memo[tableKey, *table]
 	generation atomic.Uint64
 	// pending is a transaction that has changed the schema, for itself alone
 	// until it commits.
@@ -117,7 +116,7 @@ type tableKey struct {
 // forget makes the tables be read again, after the schema may have changed.
 func (ts *tables) forget() {
 	ts.generation.Add(1)
-	ts.known.Clear()
+	ts.known.clear()
 }
 
 // changed says that a statement has changed the schema, in tx if that is not nil.
@@ -148,8 +147,8 @@ func (ts *tables) private(pool gorm.ConnPool) bool {
 // through pool where it is not known.
 func (ts *tables) of(ctx context.Context, pool gorm.ConnPool, dialect string, key tableKey) (*table, error) {
 	private := ts.private(pool) //nolint:contextcheck // nothing is asked of the server
-	if v, ok := ts.known.Load(key); ok && !private {
-		return v.(*table), nil
+	if t, ok := ts.known.load(key); ok && !private {
+		return t, nil
 	}
 	t := &table{generation: ts.generation.Load()}
 	var err error
@@ -165,18 +164,9 @@ func (ts *tables) of(ctx context.Context, pool gorm.ConnPool, dialect string, ke
 		t.refine(key.model)
 	}
 	if t.exists && !private && t.generation == ts.generation.Load() {
-		ts.known.Store(key, t)
+		ts.known.keep(key, t, 0)
 	}
 	return t, nil
-}
-
-// cached returns the table if it is known already.
-func (ts *tables) cached(key tableKey) (*table, bool) {
-	v, ok := ts.known.Load(key)
-	if !ok {
-		return nil, false
-	}
-	return v.(*table), true
 }
 
 // identity returns the columns that identify a row for the subject: the
