@@ -3,6 +3,7 @@ package gormhook
 import (
 	"database/sql"
 	"reflect"
+	"strings"
 
 	"gorm.io/gorm"
 	"gorm.io/gorm/schema"
@@ -34,7 +35,7 @@ func (h *hook) alone(db *gorm.DB, op operation, p processor) bool {
 	if !stmt.SkipHooks && hooked(stmt.Schema, op) {
 		return false
 	}
-	s := h.subjects.of(&h.plugin, stmt, "")
+	s := h.subjectOf(stmt, "")
 	if s.excluded {
 		return false
 	}
@@ -42,7 +43,7 @@ func (h *hook) alone(db *gorm.DB, op operation, p processor) bool {
 	if !ok {
 		return false // known after the first statement
 	}
-	t, ok := h.tables.known.load(h.tableKey(s, name))
+	t, ok := h.tables.cached(h.tableKey(s, name))
 	if !ok || !t.plain || t.after || t.deferred || op == opUpdate && t.identity(s) == nil {
 		return false
 	}
@@ -62,11 +63,11 @@ var scannerType = reflect.TypeFor[sql.Scanner]()
 
 // scanner reports whether a field is filled in by code that may fail. That of
 // the standard library and of GORM does not on what such a field's column holds,
-// and neither does that of a uuid.
+// and neither does that of a uuid; but no time.Time is infinite.
 func scanner(f *schema.Field) bool {
 	t := f.IndirectFieldType
 	switch {
-	case f.Serializer != nil:
+	case f.Serializer != nil, strings.Contains(strings.ToLower(f.DefaultValue), "infinity"):
 		return true
 	case t.PkgPath() == "database/sql", t.PkgPath() == "gorm.io/gorm", t.Kind() == reflect.Array && t.Len() == 16:
 		return false

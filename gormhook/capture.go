@@ -84,10 +84,10 @@ func (c *capture) run(ctx context.Context, query string, args []any, rows bool) 
 		}
 	}()
 	stmt := c.db.Statement
-	if query != stmt.SQL.String() && summaryOf(query, c.hook.dialect).event == "" { // of a value that asks the database what it is
+	if query != stmt.SQL.String() && summaryOf(query, c.hook.dialect, nil).event == "" { // of a value that asks the database what it is
 		return plain(ctx, c.ConnPool, query, args, rows)
 	}
-	s := c.hook.subjects.of(&c.hook.plugin, stmt, query)
+	s := c.hook.subjectOf(stmt, query)
 	if s.excluded {
 		return plain(ctx, c.ConnPool, query, args, rows)
 	}
@@ -97,11 +97,11 @@ func (c *capture) run(ctx context.Context, query string, args []any, rows bool) 
 		}
 		return plain(ctx, c.ConnPool, query, args, rows)
 	}
-	r := &request{ctx: ctx, text: query, args: args, query: rows, subject: s, pool: c.ConnPool}
+	r := &request{ctx: ctx, text: trimmed(query, c.hook.dialect), args: args, query: rows, subject: s, pool: c.ConnPool}
 	if c.hook.plugin.BestEffort {
-		return c.bestEffort(r) //nolint:contextcheck // what is taken back is taken back for one who has left as well
+		return c.bestEffort(r)
 	}
-	return c.audited(r) //nolint:contextcheck // as above
+	return c.audited(r)
 }
 
 // plain runs a statement as it is.
@@ -134,11 +134,14 @@ func (c *capture) audited(r *request) (response, error) {
 func (c *capture) once(r *request) (response, error) {
 	h := c.hook
 	var err error
+	if err := c.ahead(r); err != nil {
+		return response{}, h.classify(r.ctx, err)
+	}
 	r.table, err = h.tables.of(r.ctx, r.pool, h.dialect, h.tableKey(r.subject, c.tableText(r.text)))
 	if err != nil {
 		return response{}, h.failure(r.ctx, err)
 	}
-	r.names = c.names(r.subject)
+	r.names = c.names(r.subject, r.table)
 	r.attribution, err = h.attribute(r.ctx, r.subject, r.pool)
 	if err != nil {
 		return response{}, h.failure(r.ctx, err)
@@ -163,6 +166,19 @@ func (c *capture) once(r *request) (response, error) {
 		}
 	}
 	return c.portable(r)
+}
+
+// ahead takes the lock of SQLite's one writer where a table is going to be read
+// in a transaction that may only just have begun, see lockSQLite.
+func (c *capture) ahead(r *request) error {
+	h := c.hook
+	if h.dialect != sqliteName || transaction(r.pool) == nil {
+		return nil
+	}
+	if _, known := h.tables.cached(h.tableKey(r.subject, c.tableText(r.text))); known {
+		return nil
+	}
+	return h.lockSQLite(r.ctx, r.pool)
 }
 
 // again runs the one statement, and once more where a key was changed under
@@ -340,7 +356,7 @@ func scanCount(ctx context.Context, pool gorm.ConnPool, query string, args []any
 // names returns the labels of the rows that the statement names by values: of
 // those that are inserted, in their order, or of the one that a model with a
 // key stands for. It is nil where the model has no labels of its own.
-func (c *capture) names(s *subject) []string {
+func (c *capture) names(s *subject, t *table) []string {
 	if !s.namer {
 		return nil
 	}
@@ -361,6 +377,9 @@ func (c *capture) names(s *subject) []string {
 		if _, conflict := stmt.Clauses["ON CONFLICT"]; conflict {
 			return nil // rows may be passed over, the order says nothing
 		}
+		if t.rewritten {
+			return nil // nor if a trigger may do so
+		}
 		names := make([]string, v.Len())
 		for i := range names {
 			e := reflect.Indirect(v.Index(i))
@@ -377,11 +396,11 @@ func (c *capture) names(s *subject) []string {
 
 func keyed(stmt *gorm.Statement, sch *schema.Schema, v reflect.Value) bool {
 	for _, f := range sch.PrimaryFields {
-		if _, zero := f.ValueOf(stmt.Context, v); !zero {
-			return true
+		if _, zero := f.ValueOf(stmt.Context, v); zero {
+			return false
 		}
 	}
-	return false
+	return len(sch.PrimaryFields) > 0
 }
 
 // maxName bounds a label, in characters.

@@ -6,14 +6,13 @@ import "strings"
 // caller's stand, and knows what is text, name or comment and what is not. It
 // does not need to know the grammar: keywords count only outside of all that.
 type lexer struct {
-	sql  string
-	pos  int
-	flat bool // comments do not nest
+	sql string
+	pos int
+	// sqlite: the first end of a comment is its end, and brackets quote a name.
+	sqlite bool
 }
 
-// newLexer returns a lexer for a text that the caller may have written in whole.
-// SQLite takes the first end of a comment for its end.
-func newLexer(sql, dialect string) *lexer { return &lexer{sql: sql, flat: dialect == sqliteName} }
+func newLexer(sql, dialect string) *lexer { return &lexer{sql: sql, sqlite: dialect == sqliteName} }
 
 // tokenKind is what stands at a place.
 type tokenKind uint8
@@ -56,9 +55,8 @@ func (l *lexer) next() token {
 	case c == '"' || c == '`':
 		l.quoted(c, false)
 		return token{tokenName, start, l.pos}
-	case c == '[' && start > 0 && !wordByte(l.sql[start-1]) && l.sql[start-1] != ')' && l.sql[start-1] != ']':
-		// SQLite's other quoting of names, unless it subscripts an array.
-		if end := strings.IndexByte(l.sql[start:], ']'); end > 0 && wordStart(l.at(start+1)) {
+	case c == '[' && l.sqlite:
+		if end := strings.IndexByte(l.sql[start:], ']'); end > 0 {
 			l.pos = start + end + 1
 			return token{tokenName, start, l.pos}
 		}
@@ -95,6 +93,25 @@ func (l *lexer) next() token {
 	}
 }
 
+// trimmed returns a statement without what is behind its last token: comments,
+// in which what is added would be lost, and semicolons.
+func trimmed(sql, dialect string) string {
+	if sql = strings.TrimRight(sql, " \t\r\n"); !strings.HasSuffix(sql, ";") && !strings.Contains(sql, "--") && !strings.Contains(sql, "/*") {
+		return sql // as nearly all are; to read a long one takes a while
+	}
+	l := newLexer(sql, dialect)
+	end := 0
+	for {
+		t := l.next()
+		switch {
+		case t.kind == tokenEnd:
+			return sql[:end]
+		case t.kind != tokenSymbol || sql[t.start] != ';':
+			end = t.end
+		}
+	}
+}
+
 func (l *lexer) at(i int) byte {
 	if i < len(l.sql) {
 		return l.sql[i]
@@ -122,7 +139,7 @@ func (l *lexer) skip() {
 				case l.sql[l.pos] == '*' && l.at(l.pos+1) == '/':
 					depth--
 					l.pos += 2
-				case l.sql[l.pos] == '/' && l.at(l.pos+1) == '*' && !l.flat:
+				case l.sql[l.pos] == '/' && l.at(l.pos+1) == '*' && !l.sqlite:
 					depth++
 					l.pos += 2
 				default:

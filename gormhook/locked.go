@@ -15,7 +15,7 @@ func (w *writer) runLocked(before []*image) (*collected, error) {
 	}
 	p, q := w.parsed, w.parsed.qualifier()
 	set, where, args := p.set, p.where, w.args
-	if p.from == "" && count(p.returning) == 0 {
+	if p.from == "" && w.count(p.returning) == 0 {
 		// The rows were found by the condition, which may find others when it
 		// is asked again: those at random, or of now.
 		set, args = piece(w.hook.dialect, p.set, w.args, 0, 1)
@@ -51,8 +51,8 @@ func (img *image) place() string { return img.id[strings.IndexByte(img.id, '('):
 
 // computed reports whether a condition calls functions or queries tables, so
 // that it may find other rows when it is asked again: those at random, or of now.
-func computed(where string) bool {
-	l := &lexer{sql: where}
+func computed(where, dialect string) bool {
+	l := newLexer(where, dialect)
 	var before token
 	for {
 		t := l.next()
@@ -142,17 +142,17 @@ func (w *writer) textOf(condition string, id any) (text string, args []any) {
 	} else {
 		text = `UPDATE ` + text + ` SET ` + p.set
 	}
-	n := count(p.set)
+	n := w.count(p.set)
 	if p.from != "" {
 		text += ` FROM ` + p.from
-		n += count(p.from)
+		n += w.count(p.from)
 	}
 	text += ` WHERE ` + w.idExpr(p.qualifier()) + ` ` + condition
 	args = append(append([]any{}, w.args[:n]...), id)
 	if p.from != "" && p.where != "" {
 		text += ` AND (` + p.where + `)`
 	} else {
-		n += count(p.where)
+		n += w.count(p.where)
 	}
 	return text, append(args, w.args[n:]...)
 }
@@ -180,11 +180,11 @@ func (w *writer) selection(list string) (text string, args []any) {
 	if p.alias != "" {
 		text += ` AS ` + p.alias
 	}
-	from, args := piece(w.hook.dialect, p.from, w.args, count(p.set), 1)
+	from, args := piece(w.hook.dialect, p.from, w.args, w.count(p.set), 1)
 	if from != "" {
 		text += `, ` + from
 	}
-	where, more := piece(w.hook.dialect, p.where, w.args, count(p.set)+count(p.from), 1+len(args))
+	where, more := piece(w.hook.dialect, p.where, w.args, w.count(p.set)+w.count(p.from), 1+len(args))
 	if where != "" {
 		text += ` WHERE ` + where
 	}

@@ -12,7 +12,7 @@ import (
 // in which ? is an operator.
 func piece(dialect, fragment string, all []any, before, first int) (text string, args []any) {
 	var b strings.Builder
-	l := &lexer{sql: fragment}
+	l := newLexer(fragment, dialect)
 	last := 0
 	for {
 		t := l.next()
@@ -48,9 +48,9 @@ func piece(dialect, fragment string, all []any, before, first int) (text string,
 }
 
 // count returns how many parameters stand in a fragment.
-func count(fragment string) int {
+func (w *writer) count(fragment string) int {
 	n := 0
-	for l := (&lexer{sql: fragment}); ; {
+	for l := newLexer(fragment, w.hook.dialect); ; {
 		switch l.next().kind {
 		case tokenParam:
 			n++

@@ -33,14 +33,15 @@ type parsed struct {
 	from    string
 	where   string
 
+	body      string // the statement without its RETURNING
 	returning string
 }
 
 // parse reads one INSERT, UPDATE or DELETE. It reports false for anything
 // else, WITH and several statements included.
-func parse(sql string) (*parsed, bool) {
-	l := &lexer{sql: sql}
-	p := &parsed{}
+func parse(sql, dialect string) (*parsed, bool) {
+	l := newLexer(sql, dialect)
+	p := &parsed{body: sql}
 	ok := false
 	switch t := l.next(); {
 	case t.is(sql, "INSERT"):
@@ -64,11 +65,11 @@ const maxParse = 8 << 10
 // is shared.
 func (h *hook) parse(text string) (*parsed, bool) {
 	if len(text) > maxParse {
-		return parse(text)
+		return parse(text, h.dialect)
 	}
 	p, ok := h.parses.load(text)
 	if !ok {
-		if p, ok = parse(text); !ok {
+		if p, ok = parse(text, h.dialect); !ok {
 			p = nil
 		}
 		h.parses.keep(text, p, len(text))
@@ -220,7 +221,8 @@ func (p *parsed) readTail(l *lexer, t token) bool {
 
 func (p *parsed) readReturning(l *lexer, t token) bool {
 	if t.is(l.sql, "RETURNING") {
-		p.returning = strings.TrimRight(strings.TrimSpace(l.sql[l.pos:]), "; \n\t")
+		p.body = strings.TrimSpace(l.sql[:t.start])
+		p.returning = strings.TrimSpace(l.sql[l.pos:])
 		return !strings.Contains(p.returning, ";")
 	}
 	return t.kind == tokenEnd

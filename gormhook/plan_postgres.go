@@ -46,7 +46,7 @@ func (p *planner) param(n int, typ string) string {
 
 // planPostgres returns the plan of a statement, or one that is not ok.
 func planPostgres(query string, params int, s *subject, t *table, v variant) *plan {
-	parsed, ok := parse(query)
+	parsed, ok := parse(query, postgresName)
 	if !ok || !t.plain || t.after || parsed.from != "" || t.followed(parsed) {
 		return &plan{}
 	}
@@ -76,7 +76,7 @@ func (p *planner) returnsMore() bool {
 	if p.alias != "" {
 		row = strings.Trim(p.alias, `"`)
 	}
-	l := &lexer{sql: p.returning}
+	l := newLexer(p.returning, postgresName)
 	for t := l.next(); t.kind != tokenEnd; {
 		name := ""
 		if t.kind == tokenWord || t.kind == tokenName {
@@ -281,7 +281,7 @@ func (p *planner) planned(each, one bool) *plan {
 // and a parameter, joined by AND alone: then there is one row at the most.
 func (p *planner) ofOne(key []int) bool {
 	named := map[string]bool{}
-	l := &lexer{sql: p.where}
+	l := newLexer(p.where, postgresName)
 	var name, sign token
 	depth := 0
 	for {

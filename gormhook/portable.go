@@ -281,7 +281,7 @@ func (r *request) label(n, of int, img *image) string {
 
 // opaque runs a statement that cannot be read, and writes that it was run.
 func (c *capture) opaque(r *request) (out response, owned bool, err error) {
-	s := summaryOf(r.text, c.hook.dialect)
+	s := summaryOf(r.text, c.hook.dialect, nil)
 	// No database counts what a view's triggers or a table's rules do in its place.
 	s.uncounted = s.uncounted || r.table.elsewhere
 	if r.query {

@@ -5,6 +5,7 @@ import (
 	"database/sql"
 	"encoding/json"
 	"fmt"
+	"slices"
 	"strings"
 
 	"gorm.io/gorm"
@@ -25,12 +26,13 @@ type summary struct {
 }
 
 // summaryOf reads the verb and the table of a statement that may hold several,
-// as WITH does, and of which the first that changes data counts.
-func summaryOf(sql, dialect string) summary {
+// as WITH does, and of which the first counts that changes data, of a table that
+// is not passed over.
+func summaryOf(sql, dialect string, passed func(table string) bool) summary {
 	var s summary
 	l := newLexer(sql, dialect)
 	first := true // of a statement
-	looking := false
+	looking, analyzed := false, false
 	depth := 0 // of brackets
 	statements := 0
 	var body int // of BEGIN and CASE in a trigger or a function: what is in it is only said
@@ -79,10 +81,16 @@ func summaryOf(sql, dialect string) summary {
 		case body > 0 && t.is(sql, "END"):
 			body--
 		}
-		looking = looking || t.is(sql, "ANALYZE")
+		if t.is(sql, "ANALYZE") {
+			looking, analyzed = true, true
+		}
 		if looking && s.event == "" {
 			s.read(l, before, t)
+			if s.event != "" && passed != nil && passed(s.table) {
+				s = summary{schema: s.schema, rollback: s.rollback}
+			}
 			s.within = s.event != "" && depth > 0
+			s.uncounted = s.uncounted || s.event != "" && analyzed
 		}
 		before = t
 	}
@@ -208,14 +216,19 @@ func (h *hook) raw(next func(*gorm.DB)) func(*gorm.DB) {
 			next(db)
 			return
 		}
-		s := summaryOf(stmt.SQL.String(), h.dialect)
+		if setsPath(stmt) {
+			h.tables.paths.Store(true)
+		}
+		s := summaryOf(stmt.SQL.String(), h.dialect, func(table string) bool {
+			return h.subjects.named(&h.plugin, nil, table).excluded
+		})
 		if s.schema {
 			defer func() { h.tables.changed(transaction(stmt.ConnPool)) }()
 		}
 		if s.rollback {
 			defer h.rolledBack(stmt)
 		}
-		if s.event == "" || h.plugin.Raw == RawIgnore || trail.Skipped(stmt.Context) {
+		if s.event == "" || h.plugin.Raw == RawIgnore || trail.Skipped(stmt.Context) || h.moves(s, stmt.SQL.String()) {
 			next(db)
 			return
 		}
@@ -233,6 +246,22 @@ func (h *hook) raw(next func(*gorm.DB)) func(*gorm.DB) {
 		defer func() { stmt.ConnPool = pool }()
 		next(db)
 	}
+}
+
+// setsPath reports whether a statement may change where PostgreSQL looks for
+// tables, as one that chooses the schema of a tenant.
+func setsPath(stmt *gorm.Statement) bool {
+	const setting = "search_path"
+	return strings.Contains(strings.ToLower(stmt.SQL.String()), setting) ||
+		slices.ContainsFunc(stmt.Vars, func(v any) bool { text, ok := v.(string); return ok && strings.EqualFold(text, setting) })
+}
+
+// moves reports whether a statement is one by which GORM's migrator for SQLite
+// takes the rows of a table to the copy that will have its place: none of them
+// changes.
+func (h *hook) moves(s summary, sql string) bool {
+	name, temporary := strings.CutSuffix(s.table, "__temp")
+	return temporary && h.dialect == sqliteName && s.operation == trail.OpInsert && strings.HasSuffix(sql, " FROM `"+name+"`")
 }
 
 // rolledBack tells the trace that a savepoint was gone back to.

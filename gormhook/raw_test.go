@@ -77,3 +77,30 @@ func TestBodiesAreNotRun(t *testing.T) {
 	t.Run("recorded", func(t *testing.T) { bodies(t, gormhook.RawRecord) })
 	t.Run("refused", func(t *testing.T) { bodies(t, gormhook.RawRefuse) })
 }
+
+// Of the tables of one text, those count that are not passed over.
+func TestRawBehindAnExcludedTable(t *testing.T) {
+	onRoutes(t, gormhook.Plugin{Exclude: []string{"companies"}}, func(t *testing.T, d *fixture) {
+		d.given(t, tags(2))
+		text := "DELETE FROM companies; UPDATE tags SET name = 'x'"
+		if d.engine == postgresEngine {
+			text = "WITH gone AS (DELETE FROM companies RETURNING id) UPDATE tags SET name = 'x'"
+		}
+		must(t, d.db.Exec(text), d.db.Exec("DELETE FROM companies"))
+		entries := readEntries(t, d.desk, 0)
+		if len(entries) != 1 || entries[0].model != "tag" || entries[0].operation != "update" {
+			t.Errorf("the entries are %v, want an update of tags", entries)
+		}
+	}, "tags", "companies")
+}
+
+// EXPLAIN ANALYZE runs what it explains.
+func TestExplainAnalyze(t *testing.T) {
+	d := newFixture(t, routes()[1], "tags")
+	if err := d.db.Use(d.plugin); err != nil {
+		t.Fatal(err)
+	}
+	d.given(t, tags(2))
+	must(t, d.db.Exec("EXPLAIN (ANALYZE) DELETE FROM tags"), d.db.Exec("EXPLAIN DELETE FROM tags"))
+	d.wants(t, "raw delete tag 0")
+}

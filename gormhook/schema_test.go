@@ -152,6 +152,78 @@ func TestMigrator(t *testing.T) {
 	})
 }
 
+// A schema for each tenant: foreign keys and triggers are of the table that the
+// name means at the time.
+func TestSearchPathOfForeignKeys(t *testing.T) {
+	d := newFixture(t, routes()[1])
+	for _, tenant := range []string{"one", "two"} {
+		d.run(t, `CREATE SCHEMA `+tenant, `CREATE TABLE `+tenant+`.parents (id bigint PRIMARY KEY, name text)`,
+			`CREATE TABLE `+tenant+`.kids (id bigint PRIMARY KEY, parent_id bigint REFERENCES `+tenant+`.parents ON DELETE CASCADE)`,
+			`INSERT INTO `+tenant+`.parents VALUES (1, 'a'), (2, 'b')`, `INSERT INTO `+tenant+`.kids VALUES (10, 1)`)
+	}
+	d.run(t, `CREATE FUNCTION named() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN NEW.name := 'named'; RETURN NEW; END $$`,
+		`CREATE TRIGGER named BEFORE INSERT ON two.parents FOR EACH ROW EXECUTE FUNCTION named()`)
+	if err := d.db.Use(d.plugin); err != nil {
+		t.Fatal(err)
+	}
+	type Parent struct {
+		ID   int64
+		Name string
+	}
+	for _, set := range []string{"SET LOCAL search_path = %s, public", "SELECT set_config('search_path', '%s, public', true)"} {
+		for n, tenant := range []string{"one", "two"} {
+			if err := d.db.Transaction(func(tx *gorm.DB) error {
+				must(t, tx.Exec(fmt.Sprintf(set, tenant)), tx.Delete(&Parent{}, "id > 0"), tx.Create(&Parent{1, "c"}))
+				return tx.Exec("INSERT INTO kids VALUES (10, 1)").Error
+			}); err != nil {
+				t.Fatal(err)
+			}
+			entries := readEntries(t, d.desk, d.mark)
+			d.mark = entries[len(entries)-1].seq
+			var kids, named int
+			for _, e := range entries {
+				if e.model == "kid" && e.operation == "delete" {
+					kids++
+				}
+				if e.operation == "insert" && spelled(e.after)["name"] == `"named"` {
+					named++
+				}
+			}
+			if kids != 1 || named != n {
+				t.Errorf("of %s %d kids are gone and %d rows were named, want 1 and %d", tenant, kids, named, n)
+			}
+		}
+	}
+}
+
+// A change of the schema by another process, which nothing tells of, does not go
+// unnoticed for long.
+func TestSchemaChangesOfOthers(t *testing.T) {
+	gormhook.SetMaxTableAge(t, 0)
+	onRoutes(t, gormhook.Plugin{}, func(t *testing.T, d *fixture) {
+		d.run(t, `CREATE TABLE parents (id bigint PRIMARY KEY, name text)`, `CREATE TABLE kids (id bigint PRIMARY KEY, parent_id bigint)`,
+			`INSERT INTO parents VALUES (1, 'a'), (2, 'b')`)
+		type Parent struct {
+			ID   int64
+			Name string
+		}
+		must(t, d.db.Model(&Parent{ID: 2}).Update("name", "c"), d.db.Delete(&Parent{ID: 3}))
+		if d.engine == postgresEngine {
+			d.run(t, `ALTER TABLE kids ADD FOREIGN KEY (parent_id) REFERENCES parents ON DELETE CASCADE`,
+				`ALTER TABLE parents ADD COLUMN upper text GENERATED ALWAYS AS (upper(name)) STORED`)
+		} else {
+			d.run(t, `DROP TABLE kids`, `CREATE TABLE kids (id bigint PRIMARY KEY, parent_id bigint REFERENCES parents ON DELETE CASCADE)`,
+				`ALTER TABLE parents ADD COLUMN upper text AS (upper(name))`)
+		}
+		d.run(t, `INSERT INTO kids VALUES (10, 1)`)
+		must(t, d.db.Model(&Parent{ID: 2}).Update("name", "d"), d.db.Delete(&Parent{ID: 1}))
+		entries := d.wants(t, "update parent 2", "update parent 2", "delete parent 1", "delete kid 10")
+		if got := spelled(entries[1].after)["upper"]; got != `"D"` {
+			t.Errorf("the computed column is %s", got)
+		}
+	})
+}
+
 // Another process changes the type of a column, in a way that the plan for it
 // does not fit any more: outside of a transaction nobody notices.
 func TestColumnOfAnotherType(t *testing.T) {

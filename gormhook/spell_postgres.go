@@ -58,13 +58,14 @@ func spellArray(expr, element string) string {
 		element + ` ORDER BY n) FROM unnest(` + expr + `) WITH ORDINALITY AS u(e, n)), '[]'::jsonb) END`
 }
 
-// spellTime leaves infinity as it is: to_char has no word for it.
+// spellTime leaves to the database what to_char has no word for: infinity, and
+// the years before Christ.
 func spellTime(expr string, k kind) string {
 	at := expr
 	if k == kindTime {
 		at = expr + ` AT TIME ZONE 'UTC'`
 	}
-	return `CASE WHEN isfinite(` + expr + `) THEN to_char(` + at + `, ` + timeFormat + `) ELSE ` + expr + `::text END`
+	return `CASE WHEN isfinite(` + expr + `) AND ` + at + ` >= '0001-01-01' THEN to_char(` + at + `, ` + timeFormat + `) ELSE (` + at + `)::text END`
 }
 
 // spellRange spells a tstzrange, whose own text is in the zone of the session.
@@ -164,7 +165,7 @@ func (t *table) row(rules func(column string) rule, alias string, without ...str
 			}
 		}
 	}
-	text := `to_jsonb(` + alias + `)`
+	text := `to_jsonb(` + alias + `.*)` // without the star a column of that name would be meant
 	if len(respelled) > 0 {
 		// Of two columns of one name jsonb keeps the last. That costs less than
 		// to join two objects.
@@ -174,7 +175,7 @@ func (t *table) row(rules func(column string) rule, alias string, without ...str
 			image, _ := c.imageOf(alias+`.`+quote(c.name), rules(c.name))
 			b.WriteString(`, ` + image + ` AS ` + quote(c.name))
 		}
-		text = `(SELECT to_jsonb(audit__image) FROM (SELECT ` + alias + `.*` + b.String() + `) AS audit__image)`
+		text = `(SELECT to_jsonb(audit__image.*) FROM (SELECT ` + alias + `.*` + b.String() + `) AS audit__image)`
 	}
 	for _, name := range omit {
 		text = `(` + text + ` - ` + literal(name) + `)`

@@ -1,11 +1,19 @@
 package gormhook_test
 
 import (
+	"database/sql"
 	"errors"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"sync"
 	"testing"
 	"time"
 
+	"gorm.io/driver/sqlite"
+	"gorm.io/gorm"
 	"gorm.io/gorm/clause"
+	"gorm.io/plugin/dbresolver"
 
 	"github.com/infrakitchen/audit/gormhook"
 )
@@ -76,4 +84,119 @@ func TestCommentInAComment(t *testing.T) {
 	if err := refusing.Exec(text).Error; !errors.Is(err, gormhook.ErrRawSQL) {
 		t.Errorf("got %v, want gormhook.ErrRawSQL", err)
 	}
+}
+
+// Rows of a table without rowid are told apart by keys that hold anything.
+func TestKeysOfAnyBytes(t *testing.T) {
+	d := newFixture(t, routes()[0])
+	d.run(t, `CREATE TABLE marks (k text PRIMARY KEY, n int) WITHOUT ROWID`)
+	if err := d.db.Use(d.plugin); err != nil {
+		t.Fatal(err)
+	}
+	keys := []any{"a\x00b", "a\x00c", "a\xff"}
+	for n, k := range keys {
+		must(t, d.db.Table("marks").Create(map[string]any{"k": k, "n": 10 + n}))
+	}
+	must(t, d.db.Table("marks").Where("abs(n) > 10").Updates(map[string]any{"n": 20}), d.db.Table("marks").Where("n > 0").Updates(map[string]any{"n": gorm.Expr("n + 1")}))
+	must(t, d.db.Table("marks").Where("n > 0").Delete(nil))
+	count := map[string]int{}
+	for _, e := range readEntries(t, d.desk, 0) {
+		count[e.operation]++
+	}
+	if count["insert"] != 3 || count["update"] != 5 || count["delete"] != 3 {
+		t.Errorf("the entries are %v, want 3, 5 and 3", count)
+	}
+}
+
+// A table of a database that is attached is not read, so that one of the same
+// name is not taken for it.
+func TestAttachedDatabase(t *testing.T) {
+	d := newFixture(t, routes()[0])
+	conn, err := d.db.DB()
+	if err != nil {
+		t.Fatal(err)
+	}
+	conn.SetMaxOpenConns(1)
+	must(t, d.db.Exec(`ATTACH ? AS annex`, filepath.Join(t.TempDir(), "annex.db")), d.db.Exec(`CREATE TABLE annex.twice (id integer PRIMARY KEY, name text)`),
+		d.db.Exec(`CREATE TABLE main.twice (id integer PRIMARY KEY, other text)`), d.db.Exec(`INSERT INTO annex.twice VALUES (1, 'a')`))
+	if err := d.db.Use(d.plugin); err != nil {
+		t.Fatal(err)
+	}
+	must(t, d.db.Table("annex.twice").Where("id = 1").Updates(map[string]any{"name": "b"}), d.db.Table("annex.twice").Where("id = 1").Delete(nil))
+	d.wants(t, "raw update twice 1", "raw delete twice 1")
+	must(t, d.db.Table("main.twice").Create(map[string]any{"id": 1, "other": "a"}))
+	d.wants(t, "insert twice 1")
+}
+
+// A statement is prepared for one database, and a handle may have several.
+func TestPreparedForAnotherDatabase(t *testing.T) {
+	d := newFixture(t, routes()[0], "tags", "companies")
+	other := newFixture(t, routes()[0], "tags", "companies")
+	conn, err := other.db.DB()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := errors.Join(
+		d.db.Use(dbresolver.Register(dbresolver.Config{Sources: []gorm.Dialector{sqlite.New(sqlite.Config{Conn: conn})}}, &Company{})),
+		d.db.Use(d.plugin),
+	); err != nil {
+		t.Fatal(err)
+	}
+	for id := range int64(6) {
+		must(t, d.db.Create(&Tag{id + 1, "a"}), d.db.Create(&Company{id + 1, "a"}),
+			d.db.Model(&Company{ID: id + 1}).Update("name", "b"), d.db.Model(&Tag{ID: id + 1}).Update("name", "b"))
+	}
+	if here, there := len(readEntries(t, d.desk, 0)), len(readEntries(t, other.desk, 0)); here != 12 || there != 12 {
+		t.Errorf("%d and %d entries, want 12 and 12", here, there)
+	}
+}
+
+// A transaction that has read cannot become a writer once another has written:
+// the capture's own reads come behind the lock.
+func TestUpsertsOfManyAtOnce(t *testing.T) {
+	d := newFixture(t, routes()[0], "tags")
+	conn, err := sql.Open("sqlite", strings.ReplaceAll(d.dsn, "_txlock=immediate", "_txlock=deferred"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = conn.Close() })
+	db, err := gorm.Open(sqlite.New(sqlite.Config{Conn: conn}), config(byDefault))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := db.Use(d.plugin); err != nil {
+		t.Fatal(err)
+	}
+	var wg sync.WaitGroup
+	for g := range 6 {
+		wg.Go(func() {
+			for n := range 15 {
+				if err := db.Clauses(clause.OnConflict{UpdateAll: true}).Create(&Tag{int64(n), strconv.Itoa(g)}).Error; err != nil {
+					t.Errorf("an upsert: %v", err)
+				}
+			}
+		})
+	}
+	wg.Wait()
+}
+
+// GORM's migrator makes a table anew and takes its rows along: none has changed.
+func TestTableThatIsMadeAnew(t *testing.T) {
+	type Gadget struct {
+		ID   int64
+		Name string
+		Old  string
+	}
+	d := newFixture(t, routes()[0])
+	for _, policy := range []gormhook.RawPolicy{gormhook.RawRecord, gormhook.RawRefuse} {
+		db := d.dial(byDefault)
+		if err := errors.Join(db.Use(gormhook.Plugin{Raw: policy}), db.AutoMigrate(&Gadget{})); err != nil {
+			t.Fatal(err)
+		}
+		must(t, db.Create(&Gadget{Name: "a"}))
+		if err := errors.Join(db.Migrator().AlterColumn(&Gadget{}, "Name"), db.Migrator().DropColumn(&Gadget{}, "Old"), db.Migrator().AddColumn(&Gadget{}, "Old")); err != nil {
+			t.Error(err)
+		}
+	}
+	d.wants(t, "insert gadget 1..2")
 }

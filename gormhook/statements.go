@@ -120,10 +120,19 @@ type preparedTx struct {
 
 var _ gorm.ConnPool = (*preparedTx)(nil)
 
+// elsewhere reports whether a statement was prepared for another database, of
+// which one handle may have several. database/sql says so ahead of doing anything.
+func elsewhere(err error) bool {
+	return err != nil && err.Error() == "sql: Tx.Stmt: statement from different database used"
+}
+
 // ExecContext implements [gorm.ConnPool].
 func (p *preparedTx) ExecContext(ctx context.Context, query string, args ...any) (sql.Result, error) {
 	if stmt := p.statements.of(query); stmt != nil {
-		return p.StmtContext(ctx, stmt).ExecContext(ctx, args...) //nolint:sqlclosecheck // the transaction closes it
+		result, err := p.StmtContext(ctx, stmt).ExecContext(ctx, args...) //nolint:sqlclosecheck // the transaction closes it
+		if !elsewhere(err) {
+			return result, err
+		}
 	}
 	return p.Tx.ExecContext(ctx, query, args...)
 }
@@ -131,7 +140,10 @@ func (p *preparedTx) ExecContext(ctx context.Context, query string, args ...any)
 // QueryContext implements [gorm.ConnPool].
 func (p *preparedTx) QueryContext(ctx context.Context, query string, args ...any) (*sql.Rows, error) {
 	if stmt := p.statements.of(query); stmt != nil {
-		return p.StmtContext(ctx, stmt).QueryContext(ctx, args...) //nolint:sqlclosecheck // as above
+		rows, err := p.StmtContext(ctx, stmt).QueryContext(ctx, args...) //nolint:sqlclosecheck // as above
+		if !elsewhere(err) {
+			return rows, err
+		}
 	}
 	return p.Tx.QueryContext(ctx, query, args...)
 }

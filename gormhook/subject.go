@@ -83,16 +83,16 @@ func (s *subjects) tell(sch *schema.Schema) {
 	s.told.Store(sch, true)
 }
 
-// of returns the subject of a statement. Where its table is an expression,
-// GORM knows an alias at best, and the text says what it is.
-func (s *subjects) of(p *Plugin, stmt *gorm.Statement, query string) *subject {
+// subjectOf returns the subject of a statement. Where its table is an
+// expression, GORM knows an alias at best, and the text says what it is.
+func (h *hook) subjectOf(stmt *gorm.Statement, query string) *subject {
 	table := stmt.Table
 	if stmt.TableExpr != nil {
-		if read, ok := parse(query); ok {
+		if read, ok := h.parse(query); ok {
 			table = strings.Join(read.names, ".")
 		}
 	}
-	return s.named(p, stmt.Schema, table)
+	return h.subjects.named(&h.plugin, stmt.Schema, table)
 }
 
 func (s *subjects) named(p *Plugin, sch *schema.Schema, table string) *subject {

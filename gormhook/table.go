@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"strings"
 	"sync/atomic"
+	"time"
 
 	"gorm.io/gorm"
 	"gorm.io/gorm/schema"
@@ -80,7 +81,12 @@ type table struct {
 	rowidName  string // SQLite: how to say it, for a column may be called so
 	rowidAlias string // SQLite: the column that is the rowid
 	generation uint64
+	read       time.Time
 }
+
+// maxTableAge bounds how long a change of the schema that came through another
+// connection may go unnoticed: a foreign key that changes rows along, a trigger.
+var maxTableAge = time.Minute
 
 func (t *table) column(name string) (int, bool) {
 	for i := range t.columns {
@@ -101,16 +107,20 @@ func (t *table) column(name string) (int, bool) {
 type tables struct {
 	known      memo[tableKey, *table]
 	generation atomic.Uint64
+	// paths: the search path changes, so that a name says nothing.
+	paths atomic.Bool
 	// pending is a transaction that has changed the schema, for itself alone
 	// until it commits.
 	pending atomic.Pointer[sql.Tx]
 }
 
 // tableKey is the name as a statement writes it and, on SQLite, the model that
-// says more of its columns.
+// says more of its columns; on PostgreSQL, where the search path changes, which
+// table it is.
 type tableKey struct {
 	name  string
 	model *schema.Schema
+	oid   string
 }
 
 // forget makes the tables be read again, after the schema may have changed.
@@ -147,15 +157,21 @@ func (ts *tables) private(pool gorm.ConnPool) bool {
 // through pool where it is not known.
 func (ts *tables) of(ctx context.Context, pool gorm.ConnPool, dialect string, key tableKey) (*table, error) {
 	private := ts.private(pool) //nolint:contextcheck // nothing is asked of the server
-	if t, ok := ts.known.load(key); ok && !private {
+	if ts.paths.Load() && dialect == postgresName {
+		var err error
+		if key.oid, _, err = queryText(ctx, pool, `SELECT coalesce(to_regclass($1::text)::oid::text, '')`, key.name); err != nil {
+			return nil, fmt.Errorf("looking for table %s: %w", key.name, err)
+		}
+	}
+	if t, ok := ts.cached(key); ok && !private {
 		return t, nil
 	}
-	t := &table{generation: ts.generation.Load()}
+	t := &table{generation: ts.generation.Load(), read: time.Now()}
 	var err error
 	if dialect == postgresName {
 		err = t.readPostgres(ctx, pool, key.name)
 	} else {
-		err = t.readSQLite(ctx, pool, bareName(key.name))
+		err = t.readSQLite(ctx, pool, key.name)
 	}
 	if err != nil {
 		return nil, fmt.Errorf("reading the columns of table %s: %w", key.name, err)
@@ -167,6 +183,12 @@ func (ts *tables) of(ctx context.Context, pool gorm.ConnPool, dialect string, ke
 		ts.known.keep(key, t, 0)
 	}
 	return t, nil
+}
+
+// cached returns the table if it is known, and was read not long ago.
+func (ts *tables) cached(key tableKey) (*table, bool) {
+	t, ok := ts.known.load(key)
+	return t, ok && time.Since(t.read) < maxTableAge
 }
 
 // identity returns the columns that identify a row for the subject: the

@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"reflect"
+	"slices"
 	"strings"
 	"time"
 
@@ -47,6 +48,11 @@ SELECT json_object(
 )`
 
 func (t *table) readSQLite(ctx context.Context, pool gorm.ConnPool, name string) error {
+	if in, _, qualified := strings.Cut(name, "."); qualified && !slices.Contains([]string{"main", "temp"}, strings.ToLower(bareName(in))) {
+		t.exists = true // in a database that is attached: not read, so not imaged
+		return nil
+	}
+	name = bareName(name)
 	text, ok, err := queryText(ctx, pool, sqliteTable, name)
 	if err != nil || !ok {
 		return err
@@ -154,7 +160,7 @@ func (t *table) refer(list []sqliteReference) {
 // ordinaryTable reports whether sql creates one: a view has no rows of its own,
 // a virtual table no RETURNING.
 func ordinaryTable(sql string) bool {
-	l := &lexer{sql: sql}
+	l := newLexer(sql, sqliteName)
 	l.next() // CREATE
 	t := l.next()
 	if t.is(sql, "TEMP") || t.is(sql, "TEMPORARY") {
@@ -167,7 +173,7 @@ func withoutRowid(sql string) bool { return mentions(sql, "WITHOUT", "ROWID") }
 
 // mentions reports whether two words stand side by side in a text.
 func mentions(sql, one, other string) bool {
-	l := &lexer{sql: sql}
+	l := newLexer(sql, sqliteName)
 	var before token
 	for {
 		t := l.next()

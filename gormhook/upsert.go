@@ -13,6 +13,9 @@ import (
 // the keys cannot all be read there, the statement is run and taken back as
 // well: there is one writer, so that it will do the same again.
 func (w *writer) inTheWay(text string) ([]*image, error) {
+	if err := w.hook.lockSQLite(w.ctx, w.pool); err != nil {
+		return nil, err
+	}
 	columns, values, ok := w.valued()
 	if !ok {
 		return w.rehearse(text)
@@ -45,7 +48,7 @@ func (w *writer) inTheWay(text string) ([]*image, error) {
 	if len(found) > 0 {
 		var err error
 		images, err = w.images(`WITH audit__values`+values+` SELECT `+w.imageList(w.sqliteID(), "")+` FROM `+t+
-			` WHERE (`+w.rowKey(t)+`) IN (`+strings.Join(found, ` UNION `)+`)`, w.args[:count(w.parsed.insert)]...)
+			` WHERE (`+w.rowKey(t)+`) IN (`+strings.Join(found, ` UNION `)+`)`, w.args[:w.count(w.parsed.insert)]...)
 		if err != nil {
 			return nil, err
 		}
@@ -74,7 +77,7 @@ func (w *writer) rowKey(qualifier string) string {
 
 // valued splits the columns and the VALUES of an insert, as the head of a CTE.
 func (w *writer) valued() (columns map[string]bool, values string, ok bool) {
-	l := &lexer{sql: w.parsed.insert}
+	l := newLexer(w.parsed.insert, w.hook.dialect)
 	if t := l.next(); w.parsed.tuples == 0 || t.kind != tokenSymbol || w.parsed.insert[t.start] != '(' {
 		return nil, "", false
 	}
@@ -251,8 +254,13 @@ func (w *writer) upsertPostgres() ([]change, *collected, error) {
 	if w.parsed.alias != "" {
 		table += ` AS ` + w.parsed.alias
 	}
+	statement := trail.NewID(w.at).String()
+	args, mark := append(slices.Clip(w.args), statement), `$`+strconv.Itoa(len(w.args)+1)+`::text`
+	if len(args) > maxParams {
+		args, mark = w.args, literal(statement)
+	}
 	text := `INSERT INTO ` + table + ` ` + w.parsed.insert + ` ` + w.parsed.conflict +
-		` WHERE CASE WHEN (` + where + `) THEN set_config('audit.before', $` + strconv.Itoa(len(w.args)+1) + `::text || (` +
+		` WHERE CASE WHEN (` + where + `) THEN set_config('audit.before', ` + mark + ` || (` +
 		w.table.row(shown, existing) + `)::text, true) IS NOT NULL ELSE FALSE END`
 	const stash = `nullif(current_setting('audit.before', true), ''), set_config('audit.before', '', true)`
 	text += ` RETURNING `
@@ -260,8 +268,7 @@ func (w *writer) upsertPostgres() ([]change, *collected, error) {
 		text += w.parsed.returning + `, `
 	}
 	text += stash + `, ` + w.imageList(w.idExpr(existing), existing)
-	statement := trail.NewID(w.at).String()
-	rows, err := gather(w.ctx, w.pool, text, append(slices.Clip(w.args), statement), w.query)
+	rows, err := gather(w.ctx, w.pool, text, args, w.query)
 	if err != nil {
 		return nil, nil, err
 	}

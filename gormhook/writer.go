@@ -34,10 +34,16 @@ func (w *writer) idExpr(qualifier string) string {
 	default: // the key, which a table without rowid always has
 		parts := make([]string, 0, len(w.table.key))
 		for _, i := range w.table.key {
-			parts = append(parts, `quote(`+qualifier+`.`+quote(w.table.columns[i].name)+`)`)
+			parts = append(parts, keyText(qualifier+`.`+quote(w.table.columns[i].name)))
 		}
 		return strings.Join(parts, ` || ',' || `)
 	}
+}
+
+// keyText is the expression of a column of a key as text that is one value's
+// alone. Text is in hex, for quote ends at a NUL, and not all text is UTF-8.
+func keyText(column string) string {
+	return `CASE typeof(` + column + `) WHEN 'text' THEN 't' || hex(` + column + `) ELSE quote(` + column + `) END`
 }
 
 // imageList is the list of what makes an image: the id, and all columns that
@@ -163,7 +169,7 @@ func (w *writer) update() ([]change, *collected, error) {
 	if w.cascade, err = w.followers(before); err != nil {
 		return nil, nil, err
 	}
-	text := w.text[:len(w.text)-len(w.tail())]
+	text := w.parsed.body
 	var rows *collected
 	each := !w.postgres() && len(before) > 1 && w.setsID()
 	switch {
@@ -171,7 +177,7 @@ func (w *writer) update() ([]change, *collected, error) {
 		rows, err = w.runLocked(before)
 	case each:
 		rows, err = w.updateEach(before)
-	case computed(w.parsed.where):
+	case computed(w.parsed.where, w.hook.dialect):
 		rows, err = w.runFound(before)
 	default:
 		rows, err = w.run(text, w.sqliteID(), "", w.args)
@@ -195,16 +201,6 @@ func unqualified(p *parsed) string {
 		return p.alias
 	}
 	return quote(p.names[len(p.names)-1])
-}
-
-// tail is the statement's own RETURNING, with its keyword.
-func (w *writer) tail() string {
-	if w.parsed.returning == "" {
-		return ""
-	}
-	i := strings.LastIndex(w.text, w.parsed.returning)
-	j := strings.LastIndex(strings.ToUpper(w.text[:i]), "RETURNING")
-	return w.text[j:]
 }
 
 // run runs the change with RETURNING: what the caller wants, then the images.
@@ -258,7 +254,7 @@ func (w *writer) delete() ([]change, *collected, error) {
 		}
 		return deleted(w.affected), rows, err
 	}
-	text := w.text[:len(w.text)-len(w.tail())]
+	text := w.parsed.body
 	q := w.parsed.qualifier()
 	if w.postgres() {
 		rows, err := w.run(text, w.idExpr(q), q, w.args)
@@ -283,7 +279,7 @@ func (w *writer) sqliteID() string {
 	}
 	parts := make([]string, 0, len(w.table.key))
 	for _, i := range w.table.key {
-		parts = append(parts, `quote(`+quote(w.table.columns[i].name)+`)`)
+		parts = append(parts, keyText(quote(w.table.columns[i].name)))
 	}
 	return strings.Join(parts, ` || ',' || `)
 }
@@ -294,7 +290,7 @@ func (w *writer) insert() ([]change, *collected, error) {
 	if w.parsed.conflictUpdate && w.postgres() {
 		return w.upsertPostgres()
 	}
-	text := w.text[:len(w.text)-len(w.tail())]
+	text := w.parsed.body
 	if w.table.replaces && !w.parsed.or {
 		replacing := *w.parsed // it is shared
 		replacing.or = true
