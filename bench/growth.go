@@ -53,7 +53,7 @@ func (b *bench) growthPart(ctx context.Context, millions []int) (err error) {
 		v.connections(crowdConnections)
 	}
 	b.report.printf("## Growth: updates of one row, each an action, %d goroutines\n\n"+
-		"|entries that are there|entries a second|ratio of time to none|\n|---|---:|---:|\n", crowdConnections)
+		"|existing entries|entries per second|time relative to none|\n|---|---:|---:|\n", crowdConnections)
 	var update operation
 	for _, o := range operations() {
 		if o.name == "update" {

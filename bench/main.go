@@ -77,7 +77,7 @@ func command(ctx context.Context) (err error) {
 	flag.IntVar(&b.rounds, "rounds", 20, "how many rounds of many goroutines are measured, 0 for none")
 	flag.DurationVar(&b.effort.patience, "patience", 12*time.Second, "how long an operation is measured, after the first three rounds")
 	flag.DurationVar(&b.delay, "delay", 500*time.Microsecond, "the delay of each write that stands for a network, 0 for none")
-	growth := flag.String("growth", "1", "the entries, in `millions`, that are there already for the growth part")
+	growth := flag.String("growth", "1", "the entries, in `millions`, that exist before the growth part")
 	soak := flag.Duration("soak", 0, "measure nothing, but write for so long and watch the memory")
 	flag.Parse()
 	if b.effort.many < 1 || b.effort.many > batches-bulk-1 {

@@ -95,7 +95,7 @@ func operations() []operation {
 			},
 		},
 		{
-			name: "upsert", what: "three columns of one row that is there", entries: constant(1),
+			name: "upsert", what: "three columns of one existing row", entries: constant(1),
 			prepare: func(v *variant, n int) func(context.Context) error {
 				o := newOrder(n)
 				o.ID, o.Status, o.Total = v.toUpdate(), fmt.Sprint("merged-", n), float64(n+200)
@@ -103,7 +103,7 @@ func operations() []operation {
 			},
 		},
 		{
-			name: "replace", what: "the three tags of an article by three others", entries: constant(6), after: 1,
+			name: "replace", what: "the three tags of an article with three others", entries: constant(6), after: 1,
 			prepare: func(v *variant, n int) func(context.Context) error {
 				article, list := v.toTag()
 				return func(ctx context.Context) error { return v.writer.replaceTags(ctx, article, list) }
@@ -122,7 +122,7 @@ func operations() []operation {
 			},
 		},
 		{
-			name: "update 10000", what: "two columns, by a condition that 10,000 rows meet", many: true,
+			name: "update 10000", what: "two columns, by a condition that matches 10,000 rows", many: true,
 			entries:  func(s sizes) int { return s.Bulk },
 			postgres: bound{2.7, 2},
 			prepare: func(v *variant, n int) func(context.Context) error {
@@ -131,7 +131,7 @@ func operations() []operation {
 			},
 		},
 		{
-			name: "delete 10000", what: "by a condition that 10,000 rows meet", many: true,
+			name: "delete 10000", what: "by a condition that matches 10,000 rows", many: true,
 			entries:  func(s sizes) int { return s.Bulk },
 			postgres: bound{1.5, 1.1},
 			prepare: func(v *variant, n int) func(context.Context) error {

@@ -34,7 +34,7 @@ func (r *report) printf(format string, args ...any) { _, _ = fmt.Fprintf(&r.deta
 func (r *report) print(w io.Writer) error {
 	var b strings.Builder
 	if len(r.checks) > 0 {
-		b.WriteString("## Measured against its bounds\n\n| |acceptance|goal|audited|in an action|by hand as one statement|CPU: audited|CPU: in an action| |\n|---|---:|---:|---:|---:|---:|---:|---:|---|\n")
+		b.WriteString("## Results against targets\n\n| |acceptance|goal|audited|in an action|one statement by hand|CPU: audited|CPU: in an action| |\n|---|---:|---:|---:|---:|---:|---:|---:|---|\n")
 	}
 	for _, c := range r.checks {
 		number := func(f float64) string { return fmt.Sprintf("%.*f", c.decimal, f) }
@@ -93,7 +93,7 @@ func (r *report) table(o operation, variants []*variant, samples map[*variant]*s
 	base := samples[variants[0]]
 	counted := variants[0].wire != nil
 	r.printf("### %s: %s\n\n", o.name, o.what)
-	r.printf("|variant|ratio|quiet quartile|ratio of CPU|median µs|client CPU µs|allocations|")
+	r.printf("|variant|ratio|quiet quartile|CPU ratio|median µs|client CPU µs|allocations|")
 	if counted {
 		r.printf("server CPU µs|round trips|bytes sent|WAL bytes|")
 	}

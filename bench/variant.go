@@ -56,16 +56,16 @@ func postgresKinds() []kind {
 	return []kind{
 		{name: nameBase, what: "default settings, no audit: the base", crowd: true},
 		{name: "plain GORM without transaction", what: "SkipDefaultTransaction, no audit", config: gorm.Config{SkipDefaultTransaction: true}, crowd: true},
-		{name: nameAudited, what: "this library as it comes, outside of any action", plugin: &gormhook.Plugin{}, audited: true, crowd: true},
+		{name: nameAudited, what: "this library with defaults, outside any action", plugin: &gormhook.Plugin{}, audited: true, crowd: true},
 		{
-			name: nameAction, what: "this library as in a request: each operation is an action, which is begun, ended and has its own entry",
+			name: nameAction, what: "this library as in a request: each operation is an action with its own entry, begun and ended",
 			plugin: &gormhook.Plugin{}, writer: inAction, audited: true, crowd: true,
 		},
 		{name: "audited, transaction kept", what: "Plugin.KeepTransaction: as for models with hooks", plugin: &gormhook.Plugin{KeepTransaction: true}, audited: true},
 		{name: "audited, portable path", what: "Plugin.Portable", plugin: &gormhook.Plugin{Portable: true}, audited: true},
 		{name: "audited, best effort", what: "Plugin.BestEffort", plugin: &gormhook.Plugin{BestEffort: true}, audited: true},
 		{
-			name: "audit by hand", what: "read before, change, one INSERT a row, in a transaction, as applications write it",
+			name: "audit by hand", what: "read, change, one INSERT per row, in a transaction, as applications usually do it",
 			writer:  func(db *gorm.DB, _ *store.Store) (writer, error) { return byHand{plain{db}}, nil },
 			audited: true, slow: true, crowd: true,
 		},
