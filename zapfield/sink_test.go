@@ -276,7 +276,7 @@ func TestSinkClose(t *testing.T) {
 	over, cancel := context.WithCancel(t.Context())
 	cancel()
 	err := s.Close(over)
-	if err == nil || !strings.Contains(err.Error(), "3 lines are lost") || !strings.Contains(err.Error(), "away") || strings.Contains(err.Error(), "hunter2") {
+	if err == nil || !strings.Contains(err.Error(), "3 lines were lost") || !strings.Contains(err.Error(), "away") || strings.Contains(err.Error(), "hunter2") {
 		t.Errorf("got %v", err)
 	}
 	if st := s.Stats(); st.Lost != 3 || s.Close(over) != nil {
