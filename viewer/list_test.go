@@ -496,7 +496,7 @@ func TestListRefusesBadParameters(t *testing.T) {
 			{"outcome=fine", `outcome is "fine"`},
 			{"from=yesterday", `from is "yesterday"`},
 			{"to=2026-13-01", `to is "2026-13-01"`},
-			{"trace_id=7", `"7" is no id`},
+			{"trace_id=7", `"7" is not a valid id`},
 			{"cursor=nonsense", "cursor"},
 			{"sort=user&cursor=" + cursor, "cursor"},
 			{"model=a&model=b", "model is given 2 times"},
