@@ -10,7 +10,7 @@ import (
 	"github.com/infrakitchen/audit/trail"
 )
 
-// operation is the callback of GORM that a statement goes through.
+// operation is the GORM callback that a statement goes through.
 type operation uint8
 
 const (
@@ -19,10 +19,10 @@ const (
 	opDelete
 )
 
-// alone reports whether the statement that is about to be built will be all
-// that its implicit transaction would hold: one statement of PostgreSQL is a
-// transaction of its own. Whatever might add to it (a hook of the model, an
-// association, a callback of somebody else) keeps the transaction.
+// alone reports whether the statement that is about to be built is all that
+// its implicit transaction would hold: one statement of PostgreSQL is its own
+// transaction. Whatever might add to it (a hook of the model, an association,
+// somebody else's callback) keeps the transaction.
 func (h *hook) alone(db *gorm.DB, op operation, p processor) bool {
 	stmt := db.Statement
 	switch {
@@ -61,8 +61,8 @@ func scans(stmt *gorm.Statement, op operation, s *subject) bool {
 var scannerType = reflect.TypeFor[sql.Scanner]()
 
 // scanner reports whether a field is filled in by code that may fail. That of
-// the standard library and of GORM does not on what such a field's column holds,
-// and neither does that of a uuid.
+// the standard library, of GORM and of uuid does not fail on what the column of
+// such a field holds.
 func scanner(f *schema.Field) bool {
 	t := f.IndirectFieldType
 	switch {
@@ -132,7 +132,7 @@ func holdsAssociations(stmt *gorm.Statement, relations map[string]*schema.Relati
 		}
 		for _, r := range relations {
 			if r.Schema != stmt.Schema || r.Field == nil || r.Field.Schema != stmt.Schema {
-				continue // the other side's: GORM notes a has relation with the child, too
+				continue // the other side's: GORM records a has relation on the child too
 			}
 			if _, zero := r.Field.ValueOf(stmt.Context, v); !zero {
 				return true

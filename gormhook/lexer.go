@@ -2,22 +2,22 @@ package gormhook
 
 import "strings"
 
-// A lexer walks over a SQL text that GORM made, in which fragments of the
-// caller's stand, and knows what is text, name or comment and what is not. It
-// does not need to know the grammar: keywords count only outside of all that.
+// A lexer walks over a SQL text that GORM made, including the caller's
+// fragments, and knows what is text, name or comment and what is not. It does
+// not need to know the grammar: keywords count only outside of all those.
 type lexer struct {
 	sql string
 	pos int
 }
 
-// tokenKind is what stands at a place.
+// tokenKind is what a token is.
 type tokenKind uint8
 
 const (
 	tokenEnd tokenKind = iota
 	tokenWord
 	tokenName   // a quoted name
-	tokenString // a string of any quoting
+	tokenString // a string, however quoted
 	tokenNumber
 	tokenParam
 	tokenSymbol
@@ -28,7 +28,7 @@ type token struct {
 	start, end int
 }
 
-// next returns the next token; white space and comments are passed over.
+// next returns the next token; white space and comments are skipped.
 func (l *lexer) next() token {
 	l.skip()
 	start := l.pos
@@ -52,7 +52,7 @@ func (l *lexer) next() token {
 		l.quoted(c, false)
 		return token{tokenName, start, l.pos}
 	case c == '[' && start > 0 && !wordByte(l.sql[start-1]) && l.sql[start-1] != ')' && l.sql[start-1] != ']':
-		// SQLite's other quoting of names, unless it subscripts an array.
+		// SQLite's other quoting of names, unless it is an array subscript.
 		if end := strings.IndexByte(l.sql[start:], ']'); end > 0 && wordStart(l.at(start+1)) {
 			l.pos = start + end + 1
 			return token{tokenName, start, l.pos}
@@ -97,7 +97,7 @@ func (l *lexer) at(i int) byte {
 	return 0
 }
 
-// skip passes over white space and comments, nested ones as PostgreSQL has them.
+// skip skips white space and comments, including PostgreSQL's nested ones.
 func (l *lexer) skip() {
 	for l.pos < len(l.sql) {
 		switch c := l.sql[l.pos]; {
@@ -130,7 +130,7 @@ func (l *lexer) skip() {
 	}
 }
 
-// quoted passes over what is quoted by q from here, in which q is doubled.
+// quoted skips what is quoted by q from here, in which q is doubled.
 func (l *lexer) quoted(q byte, escapes bool) {
 	for l.pos++; l.pos < len(l.sql); l.pos++ {
 		switch {
@@ -147,7 +147,7 @@ func (l *lexer) quoted(q byte, escapes bool) {
 	l.pos = min(l.pos, len(l.sql))
 }
 
-// dollar passes over a dollar-quoted string, if one begins here.
+// dollar skips a dollar-quoted string, if one begins here.
 func (l *lexer) dollar() bool {
 	end := l.pos + 1
 	for wordByte(l.at(end)) && l.at(end) != '$' {

@@ -2,9 +2,8 @@ package gormhook
 
 import "sync"
 
-// memo keeps what was made of the texts of statements, which recur. Both the
-// number and the size of what it keeps are bounded; it starts anew where it is
-// full.
+// memo caches what was made of the texts of statements, which recur. Both the
+// number and the size of what it keeps are bounded; when full it starts over.
 type memo[K comparable, V any] struct {
 	mu   sync.RWMutex
 	made map[K]V
@@ -16,8 +15,8 @@ const (
 	maxMemoSize = 16 << 20
 )
 
-// get returns what was made for key, or makes it; make tells the bytes that it
-// takes, beside what all have in common.
+// get returns what was made for key, or makes it; make returns the bytes that it
+// takes, besides what all have in common.
 func (m *memo[K, V]) get(key K, make func() (V, int)) V {
 	m.mu.RLock()
 	v, ok := m.made[key]
