@@ -23,8 +23,7 @@ FROM (SELECT i, at, (lpad(to_hex((extract(epoch FROM at) * 1000)::bigint), 12, '
 			(now() - date_trunc('month', now() AT TIME ZONE 'UTC') AT TIME ZONE 'UTC') * ($1 + i / 1e6) / $2 AS at
 		FROM generate_series(0, 999999) AS i) AS instants) AS ids`
 
-// growthPart measures whether entries that are there already slow down the
-// next one.
+// growthPart measures whether existing entries slow down the next one.
 func (b *bench) growthPart(ctx context.Context, millions []int) (err error) {
 	kinds := []kind{{name: nameBase}, {name: "audited, no entries yet", plugin: &gormhook.Plugin{}, audited: true, writer: inAction}}
 	for _, n := range millions {

@@ -28,14 +28,14 @@ type operation struct {
 	name string
 	what string
 	// rows are those that one operation changes, entries what it leaves.
-	many bool // rows enough to take milliseconds: done a few times, not hundreds
+	many bool // enough rows to take milliseconds: done a few times, not hundreds
 	// prepare makes the n-th operation of a variant, outside the measured time.
 	prepare func(v *variant, n int) func(context.Context) error
 	entries func(sizes) int
 	// after is what an action leaves at its end, because it changed no row of
 	// its own entity.
 	after int
-	// acceptance and goal bound the ratio to the base, where there is a bound.
+	// acceptance and goal bound the ratio to the base, if there is a bound.
 	postgres, network, sqlite bound
 }
 

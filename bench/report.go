@@ -8,7 +8,7 @@ import (
 )
 
 // report collects what is printed in the end: the numbers that have a bound,
-// then the tables that they were taken from.
+// then the tables that they come from.
 type report struct {
 	checks []check
 	detail strings.Builder
@@ -19,10 +19,10 @@ type check struct {
 	what string
 	bound
 	values  [2]float64 // outside of any action, and in one
-	limit   float64    // zero where there is none
+	limit   float64    // zero if there is none
 	decimal int
-	// cpu is the ratio of processor time, the witness for ratios of time on a
-	// machine that has other things to do. Zero where there is none.
+	// cpu is the ratio of processor time, to check ratios of time on a machine
+	// with other load. Zero if there is none.
 	cpu [2]float64
 }
 
@@ -60,11 +60,11 @@ func (r *report) print(w io.Writer) error {
 	return err
 }
 
-// absent is the value of a check that makes no difference between in and out
-// of an action.
+// absent is the value of a check that does not distinguish between inside and
+// outside an action.
 const absent = -1 << 30
 
-// verdict says of the worse of the values whether it is within the bounds.
+// verdict says whether the worse of the values is within the bounds.
 func (c check) verdict() string {
 	worst := max(c.values[0], c.values[1])
 	switch {

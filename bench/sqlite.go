@@ -35,8 +35,8 @@ func sqliteKinds() []kind {
 	}
 }
 
-// withReadyEntries inserts an entry with each row that is created, for which
-// nothing is looked at but the key.
+// withReadyEntries inserts an entry with each created row, of which it uses only
+// the key.
 func withReadyEntries(db *gorm.DB, _ *store.Store) (writer, error) {
 	conn, err := db.DB()
 	if err != nil {
