@@ -210,7 +210,7 @@ func TestWithoutATrail(t *testing.T) {
 			method, path, body string
 			want               int
 		}{
-			{"POST", row + "/execute", "", 503}, // refused ahead of the work
+			{"POST", row + "/execute", "", 503}, // refused before the work
 			{"POST", "/api/resources", `{"name": "two"}`, 500},
 			{"PATCH", row, `{"name": "three"}`, 500},
 			{"DELETE", row, "", 500},

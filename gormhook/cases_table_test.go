@@ -6,7 +6,7 @@ import (
 )
 
 // tables are those in which the database does more than it is told, and those
-// that are no tables.
+// that are not tables.
 func tables() []*trial {
 	return []*trial{{
 		name: "a table without a key", why: "there is no entity, but there are rows", opaque: true,

@@ -272,7 +272,7 @@ func TestListForm(t *testing.T) {
 	})
 }
 
-// A form sends its empty fields as well: they say nothing, and are no part of
+// A form sends its empty fields as well: they say nothing, and are not part of
 // the address that one passes on.
 func TestListDropsEmptyParameters(t *testing.T) {
 	r, _ := library(t, testdb.OpenSQLite(t))

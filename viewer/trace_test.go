@@ -281,7 +281,7 @@ func TestTraceOfManyLines(t *testing.T) {
 	})
 }
 
-// What was recorded ahead of its work says so, instead of what it did not
+// What was recorded before its work says so, instead of what it did not
 // change.
 func TestTraceRecordedAhead(t *testing.T) {
 	r := newTrail(t, testdb.OpenSQLite(t))

@@ -251,7 +251,7 @@ func TestSinkFull(t *testing.T) {
 	}
 }
 
-// Close writes what is there, gives up when it is told to, and says so.
+// Close writes what is queued, gives up when asked to, and says so.
 func TestSinkClose(t *testing.T) {
 	w := &kept{}
 	s, logger := newSink(t, w, zapfield.WithInterval(time.Hour))
@@ -289,7 +289,7 @@ func TestSinkClose(t *testing.T) {
 	}
 }
 
-// A line behind which the process may end is kept when it has been logged.
+// A line after which the process may end is stored when it has been logged.
 func TestSinkPanic(t *testing.T) {
 	w := &kept{}
 	_, logger := newSink(t, w, zapfield.WithInterval(time.Hour))
