@@ -72,7 +72,7 @@ func WithRecorder(r trail.Recorder) Option { return middleware.WithRecorder(r) }
 // in, and when its actions are recorded.
 func WithEvent(event Event, moment trail.Moment) Option { return middleware.WithEvent(event, moment) }
 
-// WithErrorHandler sets a function called for each action that could not be
+// WithErrorHandler sets a function called whenever an action could not be
 // recorded.
 func WithErrorHandler(handle func(context.Context, error)) Option {
 	return middleware.WithErrorHandler(handle)

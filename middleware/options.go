@@ -58,7 +58,7 @@ func WithEvent(event trail.Event, moment trail.Moment) Option {
 	})
 }
 
-// WithErrorHandler sets a function called for each action that could not be
+// WithErrorHandler sets a function called whenever an action could not be
 // recorded, on the request's goroutine. The error is in gin's c.Errors as well,
 // and the answer is 503 unless one has begun; [Failures] counts them.
 func WithErrorHandler(handle func(context.Context, error)) Option {
