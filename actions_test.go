@@ -25,7 +25,7 @@ type moment struct {
 	name         string
 	method, path string // of its route
 	annotation   gin.HandlerFunc
-	behind       bool // authentication stands behind the middleware
+	behind       bool // authentication runs after the middleware
 	event        trail.Event
 	ahead        bool
 	anyEntity    bool // it names none, so any row of the model may be its own
@@ -276,7 +276,7 @@ func (w *world) job(t *testing.T, m moment, b behaviour, f things) (id uuid.UUID
 	return trace.ID(), status
 }
 
-// TestJobs is the same for actions that are no requests.
+// TestJobs is the same for actions that are not requests.
 func TestJobs(t *testing.T) {
 	for _, e := range both {
 		t.Run(e.name, func(t *testing.T) {

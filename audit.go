@@ -1,4 +1,4 @@
-// Package audit is the front door of an audit trail for services built on gin,
+// Package audit is the entry point of an audit trail for services built on gin,
 // GORM and zap: what a main function and its routes need. Three lines wire it:
 //
 //	router.Use(audit.Middleware())          // who did it, and what they called it
@@ -6,10 +6,10 @@
 //	logger = zapfield.Wrap(logger)          // the trace id on every execution log line
 //
 // Every request that changes something then leaves entries in the table
-// audit_logs, in the transaction of the change, and its log lines bear the id
-// of its entry. Package store makes the tables and reads them, package viewer
-// shows them, package trail has the words for jobs and tools that are no
-// requests. The tables and their meaning are documented in package store.
+// audit_logs, in the transaction of the change, and its log lines carry the id
+// of its entry. Package store creates the tables and reads them, package viewer
+// shows them, package trail has the types for jobs and tools. The tables and
+// their meaning are documented in package store.
 package audit
 
 import (
@@ -27,7 +27,7 @@ type Actor = trail.Actor
 // Event is the verb of an action; see [trail.Event].
 type Event = trail.Event
 
-// The events that the library knows.
+// The events known to the library.
 const (
 	Create   = trail.Create
 	Update   = trail.Update
@@ -48,36 +48,38 @@ const (
 // Option changes what [Middleware] does.
 type Option = middleware.Option
 
-// Middleware makes an action of every request that may change something, and
-// gives it a trace; see package middleware for the conventions and promises.
+// Middleware turns every request that may change something into an action with
+// a trace; see package middleware for the conventions and promises.
 func Middleware(opts ...Option) gin.HandlerFunc { return middleware.New(opts...) }
 
-// As annotates a route with its event and model; it wins over convention. It
-// stands among the handlers of the route, ahead of the one that does the work.
+// As annotates a route with its event and model, overriding the convention.
+// Place it before the handler that does the work.
 func As(event Event, model ...string) gin.HandlerFunc { return middleware.As(event, model...) }
 
-// WithUser resolves who asks. An error answers 401 and records the action as
-// denied. The default is the user of gin.BasicAuth, else anonymous.
+// WithUser sets how the user is resolved. An error is answered with 401, also on
+// reads; an action is recorded as denied. The default is the user of
+// gin.BasicAuth, else anonymous.
 func WithUser(resolve func(*gin.Context) (Actor, error)) Option { return middleware.WithUser(resolve) }
 
-// WithTenant resolves the tenant of a request. The default is none.
+// WithTenant sets how the tenant of a request is resolved. The default is none.
 func WithTenant(resolve func(*gin.Context) string) Option { return middleware.WithTenant(resolve) }
 
-// WithRecorder sets where actions are kept. The default is trail.Default(),
+// WithRecorder sets where actions are stored. The default is trail.Default(),
 // which gormhook.Plugin sets to its database.
 func WithRecorder(r trail.Recorder) Option { return middleware.WithRecorder(r) }
 
-// WithEvent makes an event of the application's own a verb that routes may end
-// in, and says when actions with it are written.
+// WithEvent registers an application-defined event, which routes may then end
+// in, and when its actions are recorded.
 func WithEvent(event Event, moment trail.Moment) Option { return middleware.WithEvent(event, moment) }
 
-// WithErrorHandler is told of each action that could not be recorded.
+// WithErrorHandler sets a function called whenever an action could not be
+// recorded.
 func WithErrorHandler(handle func(context.Context, error)) Option {
 	return middleware.WithErrorHandler(handle)
 }
 
-// WithSpan tells the ids of the W3C trace and span that stamped log lines bear
-// besides the action's own; see [middleware.WithSpan].
+// WithSpan sets a function that returns the ids of the W3C trace and span that
+// stamped log lines carry besides the action's own; see [middleware.WithSpan].
 func WithSpan(span func(ctx context.Context) (traceID, spanID string)) Option {
 	return middleware.WithSpan(span)
 }

@@ -34,7 +34,7 @@ type behaviour struct {
 	// first is how many of them, from the first on, may be the action's own
 	// where it names no entity; zero is one.
 	first int
-	// panics is the value that goes on to whoever called.
+	// panics is the value that reaches the caller.
 	panics any
 }
 

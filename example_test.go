@@ -53,7 +53,7 @@ func Example() {
 	if err := store.Migrate(context.Background(), db); err != nil {
 		log.Fatal(err)
 	}
-	trail.SetDefault(nil) // other examples of this package have left theirs
+	trail.SetDefault(nil) // other examples of this package have set theirs
 	if err := db.Use(gormhook.Plugin{}); err != nil {
 		log.Fatal(err)
 	}

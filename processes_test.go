@@ -67,7 +67,7 @@ func (e processEngine) start(t *testing.T, role string) *process {
 	return p
 }
 
-// says reads on to the next line that is no log line, or to the log line with
+// says reads up to the next line that is not a log line, or to the log line with
 // this message.
 func (p *process) says(message string) string {
 	p.t.Helper()
@@ -92,7 +92,7 @@ func (p *process) tell(line string) {
 	}
 }
 
-// close lets go of the process and waits for it, with what it still logs.
+// close stops the process and waits for it, with what it still logs.
 func (p *process) close() {
 	p.t.Helper()
 	if err := p.in.Close(); err != nil {

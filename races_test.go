@@ -95,7 +95,7 @@ func TestGoroutinesOfOneAction(t *testing.T) {
 						t.Error(err)
 					}
 					_, changes := w.trace(t, trace.ID())
-					// Each of an entity begins where the one ahead of it ended.
+					// Each entry of an entity begins where the one before it ended.
 					name := map[string]string{fmt.Sprint(f.a): `{"name":"old"}`, fmt.Sprint(f.b): `{"name":"old"}`}
 					for _, c := range changes {
 						if c.Before != name[c.ID] {
@@ -163,8 +163,8 @@ func TestEndOvertakesAChange(t *testing.T) {
 	}
 }
 
-// One transaction of the action is in the middle of its COMMIT, which for
-// database/sql is behind it, when another changes the entity again.
+// One transaction of the action is in the middle of its COMMIT, which
+// database/sql takes for done, when another changes the entity again.
 func TestChangeOvertakesACommit(t *testing.T) {
 	for _, e := range all[3:] {
 		t.Run(e.name, func(t *testing.T) {

@@ -173,8 +173,8 @@ func TestClientLeavesATransaction(t *testing.T) {
 						err := rename(ctx, tx, f.a, "new")
 						arrived <- id
 						<-ctx.Done()
-						// A COMMIT may come ahead of what the context's end sets in
-						// motion; a statement sees it by itself.
+						// A COMMIT may come before the effects of the context's end;
+						// a statement sees that by itself.
 						return errors.Join(err, rename(ctx, tx, f.a, "newer"))
 					})
 					_ = c.AbortWithError(http.StatusInternalServerError, err)

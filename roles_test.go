@@ -27,7 +27,7 @@ import (
 	"github.com/infrakitchen/audit/zapfield"
 )
 
-// Job is a row of the queue, which is a table. What is queued is no change of
+// Job is a row of the queue, which is a table. What is queued is not a change of
 // an entity.
 type Job struct {
 	ID       int64

@@ -10,8 +10,8 @@ import (
 	"github.com/infrakitchen/audit/trail"
 )
 
-// acting is the audited application as it is in a request or a job: each
-// operation is an action of a user, whose own entry is written with the change.
+// acting is the audited application as in a request or a job: each operation is
+// an action of a user, whose own entry is written with the change.
 type acting struct {
 	plain
 	recorder trail.Recorder
@@ -27,7 +27,7 @@ func (a acting) act(ctx context.Context, action trail.Action, do func(context.Co
 		return err
 	}
 	err := do(scope)                                //nolint:contextcheck // it is made from ctx
-	return errors.Join(err, scope.Trace().End(err)) //nolint:contextcheck // it has the one it began with
+	return errors.Join(err, scope.Trace().End(err)) //nolint:contextcheck // it has its own
 }
 
 func (a acting) create(ctx context.Context, o *Order) error {
@@ -73,7 +73,7 @@ func (a acting) upsert(ctx context.Context, o *Order) error {
 }
 
 // replaceTags changes no row of the article, so that the action's own entry is
-// written at its end, by a statement of its own.
+// written at its end, in a separate statement.
 func (a acting) replaceTags(ctx context.Context, article int64, tags []Tag) error {
 	return a.act(ctx, trail.Action{Event: trail.Update, Model: "article", EntityID: strconv.FormatInt(article, 10)}, func(ctx context.Context) error {
 		return a.plain.replaceTags(ctx, article, tags)

@@ -13,8 +13,8 @@ import (
 )
 
 // byHand is the audit that applications write themselves: the row is read,
-// changed, and an entry is inserted for it, in one transaction. What an
-// expression makes of a column is not known to it.
+// changed, and an entry is inserted for it, in one transaction. It does not know
+// what an expression makes of a column.
 type byHand struct{ plain }
 
 var _ writer = byHand{}

@@ -11,12 +11,12 @@ import (
 // write.
 const crowdConnections = 8
 
-// perRound is how many operations the goroutines of a round do together.
+// perRound is the total number of operations of the goroutines in a round.
 const perRound = 64
 
 // crowd measures many goroutines at once: each round of a variant is a short
-// block, and the variants take turns. What it returns is the time of a block
-// for each operation in it.
+// block, and the variants take turns. It returns the time of a block per
+// operation.
 func crowd(ctx context.Context, variants []*variant, o operation, goroutines, rounds int) (map[*variant][]time.Duration, error) {
 	times := map[*variant][]time.Duration{}
 	for n := -1; n < rounds; n++ { // the first one makes the connections

@@ -23,8 +23,7 @@ FROM (SELECT i, at, (lpad(to_hex((extract(epoch FROM at) * 1000)::bigint), 12, '
 			(now() - date_trunc('month', now() AT TIME ZONE 'UTC') AT TIME ZONE 'UTC') * ($1 + i / 1e6) / $2 AS at
 		FROM generate_series(0, 999999) AS i) AS instants) AS ids`
 
-// growthPart measures whether entries that are there already slow down the
-// next one.
+// growthPart measures whether existing entries slow down the next one.
 func (b *bench) growthPart(ctx context.Context, millions []int) (err error) {
 	kinds := []kind{{name: nameBase}, {name: "audited, no entries yet", plugin: &gormhook.Plugin{}, audited: true, writer: inAction}}
 	for _, n := range millions {
@@ -53,7 +52,7 @@ func (b *bench) growthPart(ctx context.Context, millions []int) (err error) {
 		v.connections(crowdConnections)
 	}
 	b.report.printf("## Growth: updates of one row, each an action, %d goroutines\n\n"+
-		"|entries that are there|entries a second|ratio of time to none|\n|---|---:|---:|\n", crowdConnections)
+		"|existing entries|entries per second|time relative to none|\n|---|---:|---:|\n", crowdConnections)
 	var update operation
 	for _, o := range operations() {
 		if o.name == "update" {

@@ -1,15 +1,15 @@
-// Bench measures what auditing costs: this library, the audits that it stands
-// in for, and the least that the same entries could cost, all against plain
+// Bench measures what auditing costs: this library, the kinds of auditing it
+// replaces, and the least that the same entries could cost, all against plain
 // GORM. It prints Markdown.
 //
 //	make bench
 //
-// It starts a PostgreSQL server of its own, with the settings for durability
-// that PostgreSQL comes with, and uses a SQLite file in the temporary folder.
+// It starts its own PostgreSQL server, with PostgreSQL's default durability
+// settings, and uses a SQLite file in the temporary folder.
 //
 // One operation of every variant is measured in turn, hundreds of times, and
-// the ratios are those of the medians: what else the machine does meets all
-// variants alike. Counts (round trips, allocations, log) are exact.
+// the ratios are those of the medians: other load on the machine affects all
+// variants equally. Counts (round trips, allocations, log) are exact.
 package main
 
 import (
@@ -62,8 +62,8 @@ func main() {
 	}
 }
 
-// settings of the server, beside its own: nothing about durability. What
-// cleans up at moments of its own choice does so between operations instead.
+// settings of the server, besides its own: nothing about durability. Background
+// clean-up is moved to between operations.
 var settings = map[string]string{
 	"shared_buffers": "1GB", "max_wal_size": "16GB", "checkpoint_timeout": "1h", "autovacuum": "off",
 }
@@ -77,14 +77,14 @@ func command(ctx context.Context) (err error) {
 	flag.IntVar(&b.rounds, "rounds", 20, "how many rounds of many goroutines are measured, 0 for none")
 	flag.DurationVar(&b.effort.patience, "patience", 12*time.Second, "how long an operation is measured, after the first three rounds")
 	flag.DurationVar(&b.delay, "delay", 500*time.Microsecond, "the delay of each write that stands for a network, 0 for none")
-	growth := flag.String("growth", "1", "the entries, in `millions`, that are there already for the growth part")
+	growth := flag.String("growth", "1", "the entries, in `millions`, that exist before the growth part")
 	soak := flag.Duration("soak", 0, "measure nothing, but write for so long and watch the memory")
 	flag.Parse()
 	if b.effort.many < 1 || b.effort.many > batches-bulk-1 {
-		return fmt.Errorf("-bulk is %d: 1 to %d expected", b.effort.many, batches-bulk-1)
+		return fmt.Errorf("-bulk is %d, must be 1 to %d", b.effort.many, batches-bulk-1)
 	}
 	if b.effort.single < 4 {
-		return fmt.Errorf("-n is %d: 4 or more expected", b.effort.single)
+		return fmt.Errorf("-n is %d, must be 4 or more", b.effort.single)
 	}
 	b.effort.several, b.effort.warm, b.effort.counted = max(b.effort.single*3/8, 4), 8, 20
 	if *only != "" {
@@ -106,7 +106,7 @@ func command(ctx context.Context) (err error) {
 	if *soak > 0 {
 		return errors.Join(b.soak(ctx, *soak), b.report.print(os.Stdout))
 	}
-	// What was measured ahead of an error is not lost.
+	// What was measured before an error is not lost.
 	return errors.Join(b.parts(ctx, strings.Split(*parts, ","), millions), b.report.print(os.Stdout))
 }
 
@@ -151,7 +151,7 @@ func (b *bench) chosen() []operation {
 	})
 }
 
-// progress tells whoever waits, apart from the report.
+// progress informs the user, apart from the report.
 func (b *bench) progress(format string, args ...any) {
 	fmt.Fprintf(os.Stderr, "%4.0f s  %s\n", time.Since(b.began).Seconds(), fmt.Sprintf(format, args...))
 }

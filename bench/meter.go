@@ -14,9 +14,9 @@ import (
 	"time"
 )
 
-// wire counts what the connections of one variant send: a write is what waits
-// for an answer, so that their number is that of the round trips. It can delay
-// each write, as a network does.
+// wire counts what the connections of one variant send: each write waits for an
+// answer, so that their number is that of the round trips. It can delay each
+// write, as a network does.
 type wire struct {
 	writes, bytes atomic.Int64
 	delay         atomic.Int64
@@ -54,7 +54,7 @@ func clientCPU() time.Duration {
 }
 
 // serverCPU returns the processor time that the server's processes have used,
-// or false where the system does not tell.
+// or false if the system does not tell.
 func serverCPU(pids []int) (sum time.Duration, ok bool) {
 	for _, pid := range pids {
 		b, err := os.ReadFile("/proc/" + strconv.Itoa(pid) + "/schedstat")
@@ -72,15 +72,14 @@ func serverCPU(pids []int) (sum time.Duration, ok bool) {
 }
 
 // mallocs returns how many objects this program has allocated. It stops the
-// world, so it stands around many operations, not around each.
+// world, so it is called around many operations, not around each.
 func mallocs() uint64 {
 	var m runtime.MemStats
 	runtime.ReadMemStats(&m)
 	return m.Mallocs
 }
 
-// resident returns the memory that the system counts for this program, in
-// bytes.
+// resident returns this program's resident memory, in bytes.
 func resident() (int64, error) {
 	b, err := os.ReadFile("/proc/self/statm")
 	if err != nil {

@@ -28,14 +28,14 @@ type operation struct {
 	name string
 	what string
 	// rows are those that one operation changes, entries what it leaves.
-	many bool // rows enough to take milliseconds: done a few times, not hundreds
+	many bool // enough rows to take milliseconds: done a few times, not hundreds
 	// prepare makes the n-th operation of a variant, outside the measured time.
 	prepare func(v *variant, n int) func(context.Context) error
 	entries func(sizes) int
 	// after is what an action leaves at its end, because it changed no row of
 	// its own entity.
 	after int
-	// acceptance and goal bound the ratio to the base, where there is a bound.
+	// acceptance and goal bound the ratio to the base, if there is a bound.
 	postgres, network, sqlite bound
 }
 
@@ -95,7 +95,7 @@ func operations() []operation {
 			},
 		},
 		{
-			name: "upsert", what: "three columns of one row that is there", entries: constant(1),
+			name: "upsert", what: "three columns of one existing row", entries: constant(1),
 			prepare: func(v *variant, n int) func(context.Context) error {
 				o := newOrder(n)
 				o.ID, o.Status, o.Total = v.toUpdate(), fmt.Sprint("merged-", n), float64(n+200)
@@ -103,7 +103,7 @@ func operations() []operation {
 			},
 		},
 		{
-			name: "replace", what: "the three tags of an article by three others", entries: constant(6), after: 1,
+			name: "replace", what: "the three tags of an article with three others", entries: constant(6), after: 1,
 			prepare: func(v *variant, n int) func(context.Context) error {
 				article, list := v.toTag()
 				return func(ctx context.Context) error { return v.writer.replaceTags(ctx, article, list) }
@@ -122,7 +122,7 @@ func operations() []operation {
 			},
 		},
 		{
-			name: "update 10000", what: "two columns, by a condition that 10,000 rows meet", many: true,
+			name: "update 10000", what: "two columns, by a condition that matches 10,000 rows", many: true,
 			entries:  func(s sizes) int { return s.Bulk },
 			postgres: bound{2.7, 2},
 			prepare: func(v *variant, n int) func(context.Context) error {
@@ -131,7 +131,7 @@ func operations() []operation {
 			},
 		},
 		{
-			name: "delete 10000", what: "by a condition that 10,000 rows meet", many: true,
+			name: "delete 10000", what: "by a condition that matches 10,000 rows", many: true,
 			entries:  func(s sizes) int { return s.Bulk },
 			postgres: bound{1.5, 1.1},
 			prepare: func(v *variant, n int) func(context.Context) error {

@@ -9,7 +9,7 @@ import (
 )
 
 // Order is the row that is written: a uuid key, fourteen columns, three
-// indexes beside the key.
+// indexes besides the key.
 type Order struct {
 	ID        uuid.UUID `gorm:"type:uuid;primaryKey"`
 	Number    int64     `gorm:"index"`
@@ -27,8 +27,8 @@ type Order struct {
 	UpdatedAt time.Time
 }
 
-// Article and Tag are joined by a table of their own, which is what a replaced
-// association writes.
+// Article and Tag are joined by a table, which is what a replaced association
+// writes.
 type Article struct {
 	ID    int64
 	Title string
@@ -49,13 +49,13 @@ func newOrder(n int) Order {
 	}
 }
 
-// The batches that rows are found by. What is there from the start is in
-// batches of sizes.Bulk rows, from 0 on.
+// The batches that rows are found by. Initial rows are in batches of sizes.Bulk
+// rows, from 0 on.
 const (
 	updated  = 0  // its rows are updated one by one
 	deleted  = 1  // its rows are deleted one by one
 	bulk     = 2  // the first that is changed as a whole
-	batches  = 10 // there are so many
+	batches  = 10 // their number
 	created  = 999
 	articles = 500
 	tags     = 20

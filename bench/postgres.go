@@ -16,7 +16,7 @@ func (b *bench) postgresPart(ctx context.Context) (err error) {
 	if err != nil {
 		return err
 	}
-	b.report.printf("## PostgreSQL, one client\n\nRatios are to %s. CPU is a median of each operation.\n\n", nameBase)
+	b.report.printf("## PostgreSQL, one client\n\nRatios are relative to %s. CPU times are medians per operation.\n\n", nameBase)
 	b.report.printf("|variant| |\n|---|---|\n")
 	for _, v := range variants {
 		b.report.printf("|%s|%s|\n", v.name, v.what)
@@ -158,7 +158,7 @@ func (b *bench) network(ctx context.Context, variants []*variant) error {
 			})
 		}
 	}
-	b.report.ratios(fmt.Sprintf("Over a network: each write of the client is delayed by a sleep of %v", b.delay), variants, lines, times)
+	b.report.ratios(fmt.Sprintf("Over a network: each client write is delayed by a sleep of %v", b.delay), variants, lines, times)
 	return nil
 }
 
@@ -190,7 +190,7 @@ func (b *bench) crowds(ctx context.Context, variants []*variant) (err error) {
 			}
 			lines, times = append(lines, o.name), append(times, t)
 		}
-		b.report.ratios(fmt.Sprintf("%d goroutines on %d connections: time for each operation", goroutines, crowdConnections),
+		b.report.ratios(fmt.Sprintf("%d goroutines on %d connections: time per operation", goroutines, crowdConnections),
 			variants, lines, times)
 	}
 	return nil

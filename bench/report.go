@@ -8,7 +8,7 @@ import (
 )
 
 // report collects what is printed in the end: the numbers that have a bound,
-// then the tables that they were taken from.
+// then the tables that they come from.
 type report struct {
 	checks []check
 	detail strings.Builder
@@ -19,10 +19,10 @@ type check struct {
 	what string
 	bound
 	values  [2]float64 // outside of any action, and in one
-	limit   float64    // zero where there is none
+	limit   float64    // zero if there is none
 	decimal int
-	// cpu is the ratio of processor time, the witness for ratios of time on a
-	// machine that has other things to do. Zero where there is none.
+	// cpu is the ratio of processor time, to check ratios of time on a machine
+	// with other load. Zero if there is none.
 	cpu [2]float64
 }
 
@@ -34,7 +34,7 @@ func (r *report) printf(format string, args ...any) { _, _ = fmt.Fprintf(&r.deta
 func (r *report) print(w io.Writer) error {
 	var b strings.Builder
 	if len(r.checks) > 0 {
-		b.WriteString("## Measured against its bounds\n\n| |acceptance|goal|audited|in an action|by hand as one statement|CPU: audited|CPU: in an action| |\n|---|---:|---:|---:|---:|---:|---:|---:|---|\n")
+		b.WriteString("## Results against targets\n\n| |acceptance|goal|audited|in an action|one statement by hand|CPU: audited|CPU: in an action| |\n|---|---:|---:|---:|---:|---:|---:|---:|---|\n")
 	}
 	for _, c := range r.checks {
 		number := func(f float64) string { return fmt.Sprintf("%.*f", c.decimal, f) }
@@ -60,11 +60,11 @@ func (r *report) print(w io.Writer) error {
 	return err
 }
 
-// absent is the value of a check that makes no difference between in and out
-// of an action.
+// absent is the value of a check that does not distinguish between inside and
+// outside an action.
 const absent = -1 << 30
 
-// verdict says of the worse of the values whether it is within the bounds.
+// verdict says whether the worse of the values is within the bounds.
 func (c check) verdict() string {
 	worst := max(c.values[0], c.values[1])
 	switch {
@@ -93,7 +93,7 @@ func (r *report) table(o operation, variants []*variant, samples map[*variant]*s
 	base := samples[variants[0]]
 	counted := variants[0].wire != nil
 	r.printf("### %s: %s\n\n", o.name, o.what)
-	r.printf("|variant|ratio|quiet quartile|ratio of CPU|median µs|client CPU µs|allocations|")
+	r.printf("|variant|ratio|quiet quartile|CPU ratio|median µs|client CPU µs|allocations|")
 	if counted {
 		r.printf("server CPU µs|round trips|bytes sent|WAL bytes|")
 	}

@@ -17,7 +17,7 @@ import (
 	"github.com/infrakitchen/audit/zapfield"
 )
 
-// forgetful keeps nothing: what is measured is not the database.
+// forgetful stores nothing: the database is not measured.
 type forgetful struct{}
 
 var _ trail.Recorder = forgetful{}

@@ -29,7 +29,7 @@ func (b *bench) sizePart(ctx context.Context) (err error) {
 			update = o
 		}
 	}
-	b.report.printf("## Bytes of an entry of a small update, after %d of them\n\n|variant|heap|indexes|in all|\n|---|---:|---:|---:|\n", sized)
+	b.report.printf("## Bytes per entry of a small update, after %d of them\n\n|variant|heap|indexes|total|\n|---|---:|---:|---:|\n", sized)
 	var inAll [2]float64
 	for _, v := range variants {
 		for n := range sized {
@@ -51,6 +51,6 @@ FROM pg_partition_tree('audit_logs') WHERE isleaf AND pg_relation_size(relid) > 
 		}
 	}
 	b.report.printf("\n")
-	b.report.add(check{what: "bytes of an entry of a small update", bound: bound{600, 450}, values: inAll})
+	b.report.add(check{what: "bytes per entry of a small update", bound: bound{600, 450}, values: inAll})
 	return nil
 }

@@ -13,8 +13,8 @@ import (
 // samples is how often the memory is looked at.
 const samples = 20
 
-// soak writes for a while and watches what the process keeps. It fails where
-// the heap or the goroutines have grown from the first tenth to the end.
+// soak writes for a while and watches the size of the process. It fails if the
+// heap or the goroutines have grown from the first tenth to the end.
 func (b *bench) soak(ctx context.Context, length time.Duration) (err error) {
 	var kinds []kind
 	for _, k := range postgresKinds() {

@@ -20,23 +20,23 @@ func sqliteKinds() []kind {
 	return []kind{
 		{name: nameBase, what: "default settings, no audit: the base"},
 		{name: "plain GORM without transaction", what: "SkipDefaultTransaction, no audit", config: gorm.Config{SkipDefaultTransaction: true}},
-		{name: nameAudited, what: "this library as it comes, outside of any action", plugin: &gormhook.Plugin{}, audited: true},
+		{name: nameAudited, what: "this library with defaults, outside any action", plugin: &gormhook.Plugin{}, audited: true},
 		{name: nameAction, what: "this library as in a request", plugin: &gormhook.Plugin{}, writer: inAction, audited: true},
 		{
-			name: "audit by hand", what: "read before, change, one INSERT a row, in a transaction",
+			name: "audit by hand", what: "read, change, one INSERT per row, in a transaction",
 			writer:  func(db *gorm.DB, _ *store.Store) (writer, error) { return byHand{plain{db}}, nil },
 			audited: true, slow: true,
 		},
 		{name: "row triggers", what: "of the database; the user is a constant", triggers: sqliteTriggers, audited: true},
 		{
-			name: nameReady, what: "a prepared INSERT of an entry that was made ahead, in the transaction of the change: the limit",
+			name: nameReady, what: "a prepared INSERT of an entry prepared in advance, in the transaction of the change: the limit",
 			writer: withReadyEntries, audited: true, only: "create",
 		},
 	}
 }
 
-// withReadyEntries inserts an entry with each row that is created, for which
-// nothing is looked at but the key.
+// withReadyEntries inserts an entry with each created row, of which it uses only
+// the key.
 func withReadyEntries(db *gorm.DB, _ *store.Store) (writer, error) {
 	conn, err := db.DB()
 	if err != nil {
@@ -78,7 +78,7 @@ func (b *bench) sqlitePart(ctx context.Context) (err error) {
 	if err != nil {
 		return err
 	}
-	b.report.printf("## SQLite\n\nA file with a write-ahead log, synchronous NORMAL, one connection, engine modernc.org/sqlite.\n\n")
+	b.report.printf("## SQLite\n\nA file with a write-ahead log, synchronous NORMAL, one connection, driver modernc.org/sqlite.\n\n")
 	for _, o := range b.chosen() {
 		b.progress("SQLite, %s", o.name)
 		samples, err := interleave(ctx, variants, o, b.effort)

@@ -11,11 +11,11 @@ import (
 type sample struct {
 	wall, client, server []time.Duration
 
-	// Counted in a row, behind the measured ones: a mean of each operation.
+	// Counted over several operations, after the measured ones: means per operation.
 	trips, sent, allocations, wal, left float64
 }
 
-// quantile returns the duration below which q of them are.
+// quantile returns the duration below which the share q of them lies.
 func quantile(d []time.Duration, q float64) time.Duration {
 	if len(d) == 0 {
 		return 0
@@ -27,11 +27,11 @@ func quantile(d []time.Duration, q float64) time.Duration {
 
 func median(d []time.Duration) time.Duration { return quantile(d, 0.5) }
 
-// quiet is what the least disturbed quarter of the operations stayed within.
+// quiet is the first quartile: the least disturbed quarter of the operations.
 func quiet(d []time.Duration) time.Duration { return quantile(d, 0.25) }
 
-// cpu is what an operation takes of processors on both sides, which stays the
-// same however much else they have to do.
+// cpu is the processor time of an operation on both sides, which does not depend
+// on other load.
 func (s *sample) cpu() time.Duration { return median(s.client) + median(s.server) }
 
 // effort says how often an operation is measured.
@@ -57,7 +57,7 @@ func (e effort) of(o operation) (warm, rounds, counted int) {
 const least = 3
 
 // interleave measures one operation of each variant in turn, again and again,
-// so that whatever else the machine does meets all of them alike. Each round
+// so that other load on the machine affects all of them equally. Each round
 // begins with another variant.
 func interleave(ctx context.Context, variants []*variant, o operation, e effort) (map[*variant]*sample, error) {
 	warm, rounds, counted := e.of(o)
@@ -87,7 +87,7 @@ func interleave(ctx context.Context, variants []*variant, o operation, e effort)
 		for i := range taking {
 			v := taking[(n+i)%len(taking)]
 			if o.many && v.slow {
-				continue // once is enough, where it is counted
+				continue // once is enough, when it is counted
 			}
 			if err := samples[v].measure(ctx, v, o, warm+n); err != nil {
 				return nil, fmt.Errorf("%s, %s: %w", o.name, v.name, err)

@@ -11,8 +11,8 @@ import (
 	"github.com/infrakitchen/audit/trail"
 )
 
-// triggered lets triggers of the database write the entries. The application
-// tells them who acts, once in each transaction.
+// triggered lets database triggers write the entries. The application tells them
+// who acts, once per transaction.
 type triggered struct{ plain }
 
 var _ writer = triggered{}

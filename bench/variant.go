@@ -24,7 +24,7 @@ type kind struct {
 	plugin *gormhook.Plugin
 	// writer is what writes, plain by default.
 	writer func(db *gorm.DB, s *store.Store) (writer, error)
-	// triggers makes what the database needs to write entries by itself.
+	// triggers creates what the database needs to write entries by itself.
 	triggers func(db *gorm.DB) error
 	audited  bool
 	// slow: rows in bulk take so long that they are measured once.
@@ -56,16 +56,16 @@ func postgresKinds() []kind {
 	return []kind{
 		{name: nameBase, what: "default settings, no audit: the base", crowd: true},
 		{name: "plain GORM without transaction", what: "SkipDefaultTransaction, no audit", config: gorm.Config{SkipDefaultTransaction: true}, crowd: true},
-		{name: nameAudited, what: "this library as it comes, outside of any action", plugin: &gormhook.Plugin{}, audited: true, crowd: true},
+		{name: nameAudited, what: "this library with defaults, outside any action", plugin: &gormhook.Plugin{}, audited: true, crowd: true},
 		{
-			name: nameAction, what: "this library as in a request: each operation is an action, which is begun, ended and has its own entry",
+			name: nameAction, what: "this library as in a request: each operation is an action with its own entry, begun and ended",
 			plugin: &gormhook.Plugin{}, writer: inAction, audited: true, crowd: true,
 		},
 		{name: "audited, transaction kept", what: "Plugin.KeepTransaction: as for models with hooks", plugin: &gormhook.Plugin{KeepTransaction: true}, audited: true},
 		{name: "audited, portable path", what: "Plugin.Portable", plugin: &gormhook.Plugin{Portable: true}, audited: true},
 		{name: "audited, best effort", what: "Plugin.BestEffort", plugin: &gormhook.Plugin{BestEffort: true}, audited: true},
 		{
-			name: "audit by hand", what: "read before, change, one INSERT a row, in a transaction, as applications write it",
+			name: "audit by hand", what: "read, change, one INSERT per row, in a transaction, as applications usually do it",
 			writer:  func(db *gorm.DB, _ *store.Store) (writer, error) { return byHand{plain{db}}, nil },
 			audited: true, slow: true, crowd: true,
 		},
@@ -113,7 +113,7 @@ type variant struct {
 	nextTag              atomic.Int64
 }
 
-// toUpdate returns the next row to update, from the first on again and again.
+// toUpdate returns the next row to update, cycling through them.
 func (v *variant) toUpdate() uuid.UUID {
 	return v.updatable[int(v.nextUpdate.Add(1)-1)%len(v.updatable)]
 }
@@ -134,7 +134,7 @@ func (v *variant) toTag() (article int64, list []Tag) {
 	return n%articles + 1, v.tags[3*(1-round) : 3*(1-round)+3]
 }
 
-// furnish makes the tables and their rows, from those of another variant where
+// furnish creates the tables and their rows, from those of another variant if
 // there is one.
 func (v *variant) furnish(ctx context.Context, from *variant) error {
 	db := v.db.WithContext(ctx)
@@ -177,7 +177,7 @@ func (v *variant) furnish(ctx context.Context, from *variant) error {
 	return db.Model(&Order{}).Where("batch = ?", deleted).Order("number").Pluck("id", &v.deletable).Error
 }
 
-// equip brings in whatever audits.
+// equip installs whatever audits.
 func (v *variant) equip() error {
 	var s *store.Store
 	if v.audited {

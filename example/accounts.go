@@ -12,23 +12,23 @@ import (
 	"github.com/infrakitchen/audit"
 )
 
-// account is one who may use the service. A real service has its people, and
-// certainly their passwords, elsewhere.
+// account is somebody who may use the service. A real service keeps its users,
+// and certainly their passwords, elsewhere.
 type account struct {
 	id, name, password string
 	may                string // in words, for the greeting
 }
 
 var accounts = []account{
-	{"requester", "Rosa Lind", "please", "asks for resources and runs them"},
-	{"approver", "Aron Berg", "granted", "approves and rejects them, too"},
-	{"admin", "Ada Holm", "kitchen", "does all of it"},
+	{"requester", "Rosa Lind", "please", "requests resources and runs them"},
+	{"approver", "Aron Berg", "granted", "also approves and rejects them"},
+	{"admin", "Ada Holm", "kitchen", "does everything"},
 }
 
 var errCredentials = errors.New("wrong account or password")
 
-// find returns the account that the request's BasicAuth credentials are of.
-// It takes the same time whatever is wrong with them.
+// find returns the account of the request's BasicAuth credentials. It takes the
+// same time whatever is wrong with them.
 func find(r *http.Request) (account, error) {
 	id, password, _ := r.BasicAuth()
 	given := digest(id, password)
@@ -67,7 +67,7 @@ func mayRead(r *http.Request) error {
 	return err
 }
 
-// only lets the accounts of these ids pass, and nobody else.
+// only allows the accounts with these ids, and nobody else.
 func (a *app) only(ids ...string) gin.HandlerFunc {
 	return func(c *gin.Context) {
 		if user := c.GetString(gin.AuthUserKey); !slices.Contains(ids, user) {
@@ -78,8 +78,8 @@ func (a *app) only(ids ...string) gin.HandlerFunc {
 
 var crossOrigin = http.NewCrossOriginProtection()
 
-// sameOrigin refuses what other sites make a browser send, which adds the
-// credentials by itself.
+// sameOrigin refuses requests that other sites make a browser send, which adds
+// the credentials by itself.
 func sameOrigin(c *gin.Context) {
 	if err := crossOrigin.Check(c.Request); err != nil {
 		_ = c.Error(err)

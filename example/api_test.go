@@ -48,13 +48,13 @@ func TestRefusals(t *testing.T) {
 		{"no object", admin, "POST", "/api/templates", `["name"]`, nil, 400, "not a JSON object", "create template"},
 		{"null", admin, "PATCH", "/api/templates/1", `null`, nil, 400, "not a JSON object", "update template 1"},
 		{"no body", admin, "POST", "/api/templates", ``, nil, 400, "not a JSON object", "create template"},
-		{"two objects", admin, "POST", "/api/templates", `{"name": "a"} {}`, nil, 400, "goes on", "create template"},
+		{"two objects", admin, "POST", "/api/templates", `{"name": "a"} {}`, nil, 400, "continues", "create template"},
 		{"not UTF-8", admin, "POST", "/api/templates", "{\"name\": \"\xff\"}", nil, 400, "UTF-8", "create template"},
 		{"unknown field", admin, "POST", "/api/templates", `{"name": "a", "owner": "b"}`, nil, 400, `unknown field "owner"`, "create template"},
 		{"a field that is not for callers", requester, "POST", "/api/resources", `{"name": "a", "state": "approved"}`, nil, 400, `unknown field "state"`, "create resource"},
 		{"wrong type", admin, "PUT", "/api/templates/1", `{"name": 7}`, nil, 400, "number", "update template 1"},
 		{"no name", admin, "POST", "/api/integrations", `{"provider": "aws"}`, nil, 400, "name", "create integration"},
-		{"a secret that is no text", admin, "POST", "/api/integrations", `{"name": "a", "provider": "aws", "token": {}}`, nil, 400, "a secret is text", "create integration"},
+		{"a secret that is not text", admin, "POST", "/api/integrations", `{"name": "a", "provider": "aws", "token": {}}`, nil, 400, "a secret must be text", "create integration"},
 		{"reference to nothing", requester, "POST", "/api/resources", `{"name": "a", "template_id": 99}`, nil, 400, "no template 99", "create resource"},
 		{"reference that is too large", requester, "POST", "/api/resources", `{"name": "a", "template_id": 9223372036854775808}`, nil, 400, "no template 9223372036854775808", "create resource"},
 		{"password in a URL", admin, "PATCH", "/api/source_codes/1", `{"url": "https://me:confidential@git.example.com/m.git"}`, nil, 400, "credentials", "update source_code 1"},
@@ -81,8 +81,8 @@ func TestRefusals(t *testing.T) {
 		{"unknown id, execute", admin, "POST", "/api/resources/99/execute", "", nil, 404, "no resource 99", "execute resource 99"},
 		{"unknown id, dryrun", admin, "POST", "/api/resources/99/dryrun", "", nil, 404, "no resource 99", "dryrun resource 99"},
 		{"unknown id, sync", admin, "POST", "/api/source_codes/99/sync", "", nil, 404, "no source code 99", "sync source_code 99"},
-		{"another spelling of an id", approver, "POST", "/api/resources/01/approve", "", nil, 404, `"01" is no id`, "approve resource 01"},
-		{"no number", admin, "DELETE", "/api/resources/one", "", nil, 404, `"one" is no id`, "delete resource one"},
+		{"another spelling of an id", approver, "POST", "/api/resources/01/approve", "", nil, 404, `"01" is not a valid id`, "approve resource 01"},
+		{"no number", admin, "DELETE", "/api/resources/one", "", nil, 404, `"one" is not a valid id`, "delete resource one"},
 		{"unknown route", admin, "POST", "/api/things", "{}", nil, 404, "no such route", ""},
 		{"unknown verb", admin, "POST", "/api/templates/1/approve", "", nil, 404, "no such route", ""},
 		{"unknown method", admin, "DELETE", "/api/templates", "", nil, 405, "DELETE", ""},
@@ -210,7 +210,7 @@ func TestWithoutATrail(t *testing.T) {
 			method, path, body string
 			want               int
 		}{
-			{"POST", row + "/execute", "", 503}, // refused ahead of the work
+			{"POST", row + "/execute", "", 503}, // refused before the work
 			{"POST", "/api/resources", `{"name": "two"}`, 500},
 			{"PATCH", row, `{"name": "three"}`, 500},
 			{"DELETE", row, "", 500},

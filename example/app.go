@@ -33,7 +33,7 @@ type app struct {
 	fresh bool // the database had no tables yet
 }
 
-// newApp wires the service. This is all that it takes to have it audited.
+// newApp wires the service. This is all it takes to audit it.
 func newApp(ctx context.Context, cfg config, out io.Writer) (_ *app, err error) {
 	core := console(out)
 	a := &app{log: zapfield.Wrap(zap.New(core))} // the trace id on every line
@@ -55,17 +55,17 @@ func newApp(ctx context.Context, cfg config, out io.Writer) (_ *app, err error) 
 	if err != nil {
 		return nil, err
 	}
-	trail.SetDefault(st) // where actions are kept that change no row
+	trail.SetDefault(st) // where actions are stored that change no row
 
 	if a.sink, err = zapfield.NewSink(st, zapfield.WithOnError(a.notKept)); err != nil {
 		return nil, err
 	}
-	// Lines go to the console, and those of an action beside its entries too.
+	// Lines go to the console, and those of an action also next to its entries.
 	a.log = zapfield.Wrap(zap.New(zapcore.NewTee(core, a.sink.Core(zap.InfoLevel))))
 	a.db.Logger = sqlLog(a.log)
 	a.jobs = newJobs(a.log, cfg.pace)
 
-	pages, err := viewer.New(st, viewer.Options{ // the trail, to be looked at
+	pages, err := viewer.New(st, viewer.Options{ // the pages of the trail
 		Authorize: mayRead,
 		OnError:   func(_ *http.Request, err error) { a.log.Error("audit log", zap.Error(err)) },
 	})
@@ -84,7 +84,7 @@ func (a *app) router(pages http.Handler) (http.Handler, error) {
 	gin.SetMode(gin.ReleaseMode)
 	router := gin.New()
 	router.HandleMethodNotAllowed = true
-	if err := router.SetTrustedProxies(nil); err != nil { // or anyone could choose his own address
+	if err := router.SetTrustedProxies(nil); err != nil { // or clients could choose their own address
 		return nil, err
 	}
 	router.Use(
@@ -101,7 +101,7 @@ func (a *app) router(pages http.Handler) (http.Handler, error) {
 }
 
 // close ends the jobs and writes the last lines, within the time that ctx gives,
-// and lets go of the database.
+// and closes the database.
 func (a *app) close(ctx context.Context) error {
 	err := errors.Join(a.jobs.close(ctx), a.sink.Close(ctx))
 	_ = a.log.Sync() // a terminal cannot be synced, and says so

@@ -48,12 +48,12 @@ func decode(body []byte, v any) error {
 		return invalid("the body: %s", strings.TrimPrefix(err.Error(), "json: "))
 	}
 	if _, err := d.Token(); !errors.Is(err, io.EOF) {
-		return invalid("the body goes on behind the JSON object")
+		return invalid("the body continues after the JSON object")
 	}
 	return nil
 }
 
-// noBody refuses a request that says more than its route.
+// noBody refuses a request with a body.
 func noBody(c *gin.Context) error {
 	body, err := readBody(c)
 	if err != nil || len(bytes.TrimSpace(body)) == 0 {

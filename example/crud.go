@@ -68,7 +68,7 @@ func (t table[T, P]) update(c *gin.Context) (int, any, error) {
 	if err != nil {
 		return 0, nil, err
 	}
-	body, err := readBody(c) // ahead of the lock, which a slow client would hold
+	body, err := readBody(c) // before the lock, which a slow client would hold
 	if err != nil {
 		return 0, nil, err
 	}
@@ -101,13 +101,13 @@ func (t table[T, P]) remove(c *gin.Context) (int, any, error) {
 	return http.StatusNoContent, nil, err
 }
 
-// rowID returns the id in the request's path. An id has one spelling: 007 is
-// not 7, here as in the trail.
+// rowID returns the id in the request's path. An id has only one spelling: 007
+// is not 7, here as in the trail.
 func rowID(c *gin.Context) (uint64, error) {
 	text := c.Param("id")
 	id, err := strconv.ParseUint(text, 10, 63)
 	if err != nil || id == 0 || strconv.FormatUint(id, 10) != text {
-		return 0, missing("%q is no id", text)
+		return 0, missing("%q is not a valid id", text)
 	}
 	return id, nil
 }

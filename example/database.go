@@ -23,7 +23,7 @@ import (
 const maxConnections = 8
 
 // openDatabase opens the database at a postgres:// URL or the path of a SQLite
-// file, and makes the service's own tables where they are missing.
+// file, and creates the service's own tables if they are missing.
 func (a *app) openDatabase(ctx context.Context, at string) (err error) {
 	driver, dsn := "sqlite", sqliteDSN(at)
 	dialect := func(conn *sql.DB) gorm.Dialector { return sqlite.New(sqlite.Config{Conn: conn}) }
@@ -44,8 +44,8 @@ func (a *app) openDatabase(ctx context.Context, at string) (err error) {
 	conn.SetMaxIdleConns(maxConnections)
 	db, err := gorm.Open(dialect(conn), &gorm.Config{
 		Logger: sqlLog(a.log),
-		// Both engines keep as much, so that what a request is answered is what
-		// is in the database.
+		// Both engines store microseconds, so that a response has what is in the
+		// database.
 		NowFunc: func() time.Time { return time.Now().UTC().Truncate(time.Microsecond) },
 	})
 	if err != nil {
@@ -55,7 +55,7 @@ func (a *app) openDatabase(ctx context.Context, at string) (err error) {
 	tables := []any{&Integration{}, &SourceCode{}, &Template{}, &Resource{}}
 	a.fresh = !db.Migrator().HasTable(&Resource{})
 	if err := db.WithContext(ctx).AutoMigrate(tables...); err != nil {
-		return fmt.Errorf("making the tables: %w", err)
+		return fmt.Errorf("creating the tables: %w", err)
 	}
 	a.db, a.conn = db, conn
 	return nil

@@ -12,7 +12,7 @@ import (
 // greeting is what the service says when it is ready.
 type greeting struct {
 	base     string // the URL that the service is at
-	resource uint64 // one that waits for approval, or the next one that is made
+	resource uint64 // one that waits for approval, or the next one to be created
 }
 
 // greet finds out what to say, so that the commands in it work when pasted.
@@ -36,19 +36,19 @@ func (g greeting) String() string {
 	for _, a := range accounts {
 		fmt.Fprintf(&b, "    %-10s %-8s  %s\n", a.id, a.password, a.may)
 	}
-	fmt.Fprint(&b, "\nTry these, and look again:\n\n")
+	fmt.Fprint(&b, "\nTry these, then look again:\n\n")
 	for _, command := range g.commands() {
 		fmt.Fprintf(&b, "    %s\n", command)
 	}
-	fmt.Fprintf(&b, "\nThe last one begins a job, the first in this list. Open it, and see its lines come:\n\n    %s\n\n", g.executed())
-	fmt.Fprint(&b, "Ctrl-C ends it.\n\n")
+	fmt.Fprintf(&b, "\nThe last one begins a job, the first in this list. Open it to watch its log:\n\n    %s\n\n", g.executed())
+	fmt.Fprint(&b, "Press Ctrl-C to stop.\n\n")
 	return b.String()
 }
 
-// executed is where the jobs are listed that were begun, the last one first.
+// executed is the list of the jobs that were begun, the last one first.
 func (g greeting) executed() string { return g.base + "/audit/?event=execute" }
 
-// commands are three to try, in this order.
+// commands are three commands to try, in this order.
 func (g greeting) commands() []string {
 	requester, approver := accounts[0], accounts[1]
 	return []string{

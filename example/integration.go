@@ -20,7 +20,7 @@ type Integration struct {
 type IntegrationSpec struct {
 	Name     string `gorm:"not null" json:"name" audit:"name"`
 	Provider string `gorm:"not null" json:"provider"`
-	// Token stays out of the trail, which masks it by its name.
+	// Token stays out of the trail, which masks it because of its name.
 	Token Secret `gorm:"not null" json:"token"`
 }
 

@@ -20,14 +20,14 @@ var errInterrupted = errors.New("interrupted")
 // keepTimeout bounds how long the end of a job may take to be written down.
 const keepTimeout = 5 * time.Second
 
-// job is work that goes on behind an answer of 202. Its context carries the
+// job is work that continues after a 202 response. Its context carries the
 // trace of the request: the rows that it changes, the lines that it logs and
 // how it ends all belong to the action that began it.
 type job struct {
 	name string
 	work func(context.Context, *terminal) error
-	// done writes down how the work ended. Its context is not cancelled with
-	// that of the work.
+	// done records how the work ended. Its context is not cancelled with that
+	// of the work.
 	done func(ctx context.Context, failure error) error
 }
 
@@ -38,7 +38,7 @@ type jobs struct {
 
 	stop chan struct{} // closed when the jobs are to end
 
-	mu      sync.Mutex // guards closed, so that none begins behind the wait
+	mu      sync.Mutex // guards closed, so that none begins after the wait
 	closed  bool
 	running sync.WaitGroup
 }
@@ -50,8 +50,8 @@ func newJobs(log *zap.Logger, pace time.Duration) *jobs {
 }
 
 // start runs the job under the trace of ctx, but not under its cancellation: a
-// request's context is cancelled as soon as the request is answered. Where the
-// jobs are closed it returns when the job, interrupted, has ended.
+// request's context is cancelled as soon as the request is answered. If the
+// jobs are closed it returns when the interrupted job has ended.
 func (j *jobs) start(ctx context.Context, job job) {
 	ctx = context.WithoutCancel(ctx)
 	j.mu.Lock()
@@ -84,9 +84,9 @@ func (j *jobs) run(ctx context.Context, job job) {
 	keep, cancelKeep := context.WithTimeout(ctx, keepTimeout)
 	defer cancelKeep()
 	if err := guarded(func() error { return job.done(keep, failure) }); err != nil {
-		log.Error("the end of the job was not kept", zap.Error(err))
+		log.Error("the end of the job was not stored", zap.Error(err))
 		if failure != nil {
-			err = fmt.Errorf("%w, and that was not kept: %w", failure, err)
+			err = fmt.Errorf("%w, and that was not stored: %w", failure, err)
 		}
 		failure = err
 	}
@@ -97,7 +97,7 @@ func (j *jobs) run(ctx context.Context, job job) {
 	}
 }
 
-// guarded makes an error of a panic, which would end the whole service.
+// guarded turns a panic, which would end the whole service, into an error.
 func guarded(f func() error) (err error) {
 	defer func() {
 		if v := recover(); v != nil {

@@ -47,10 +47,10 @@ func TestEndOfJobs(t *testing.T) {
 		{name: "success", work: works, want: "success"},
 		{name: "failure", work: func(context.Context, *terminal) error { return broken }, want: "failure broken"},
 		{name: "panic", work: func(context.Context, *terminal) error { panic("oh") }, want: "failure panic: oh"},
-		{name: "success that is not kept", work: works, done: broken, want: "failure broken"},
+		{name: "success that is not stored", work: works, done: broken, want: "failure broken"},
 		{
-			name: "failure that is not kept", work: func(context.Context, *terminal) error { return broken }, done: errors.New("gone"),
-			want: "failure broken, and that was not kept: gone",
+			name: "failure that is not stored", work: func(context.Context, *terminal) error { return broken }, done: errors.New("gone"),
+			want: "failure broken, and that was not stored: gone",
 		},
 		{name: "panic behind the work", work: works, panic: true, want: "failure panic: oh"},
 		{name: "closed meanwhile", work: waits, close: "after", want: "failure interrupted"},

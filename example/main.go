@@ -1,15 +1,15 @@
-// Command example is InfraKitchen in miniature, as a service that audits all
-// it does: people ask for resources, others approve them, jobs provision and
-// destroy them, and the trail of it is at /audit.
+// Command example is InfraKitchen in miniature, a service that audits everything
+// it does: people request resources, others approve them, jobs provision and
+// destroy them, and the trail is at /audit.
 //
 //	go run ./example [-addr 127.0.0.1:8080] [-db audit-example.db] [-empty] [-pace 20s]
 //
-// It keeps its data in one SQLite file, or in PostgreSQL where -db is a
-// postgres:// URL. A database that is new gets a short tour, so that there is
-// something to look at; -empty leaves it empty. Ctrl-C ends it: jobs that are
-// running are told to stop, and say so in the trail.
+// It keeps its data in one SQLite file, or in PostgreSQL if -db is a postgres://
+// URL. On a new database it replays a short tour, so that there is something to
+// look at; -empty leaves it empty. Ctrl-C stops it: running jobs are told to
+// stop, and say so in the trail.
 //
-// The wiring that makes a service audited is all in app.go.
+// All the wiring for auditing is in app.go.
 package main
 
 import (
@@ -24,7 +24,7 @@ import (
 	"time"
 )
 
-// config is what a start of the service can choose.
+// config is the service's configuration.
 type config struct {
 	addr  string        // host and port to listen on
 	db    string        // the path of a SQLite file, or a postgres:// URL
@@ -48,8 +48,8 @@ func main() {
 	}
 }
 
-// errUsage is the error of a command line that was not understood, which has
-// been explained on the error output already.
+// errUsage is returned for an invalid command line, which has been explained on
+// the error output already.
 var errUsage = errors.New("usage")
 
 func command(ctx context.Context, args []string, out, errOut io.Writer) error {
@@ -74,5 +74,5 @@ func command(ctx context.Context, args []string, out, errOut io.Writer) error {
 	return serve(ctx, cfg, out, func(g greeting) { say(out, "%s", g) })
 }
 
-// say prints to people. Where they are gone, the service goes on.
+// say prints to people. If the output is gone, the service continues.
 func say(out io.Writer, format string, args ...any) { _, _ = fmt.Fprintf(out, format, args...) }

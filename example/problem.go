@@ -16,8 +16,7 @@ import (
 	"github.com/infrakitchen/audit/zapfield"
 )
 
-// problem is an error that the caller can do something about, with the status
-// that says so.
+// problem is an error that the client can do something about, with its status.
 type problem struct {
 	status int
 	text   string
@@ -37,7 +36,7 @@ func conflict(format string, args ...any) error {
 	return &problem{http.StatusConflict, fmt.Sprintf(format, args...)}
 }
 
-// reply makes a gin handler of a function that returns what to answer.
+// reply turns a function that returns the response into a gin handler.
 func (a *app) reply(f func(*gin.Context) (status int, body any, err error)) gin.HandlerFunc {
 	return func(c *gin.Context) {
 		status, body, err := f(c)
@@ -50,7 +49,7 @@ func (a *app) reply(f func(*gin.Context) (status int, body any, err error)) gin.
 }
 
 // fail answers with an error. Gin keeps it for the middleware, which records
-// it as the reason why the action came to nothing.
+// it as the reason why the action failed.
 func (a *app) fail(c *gin.Context, err error) {
 	_ = c.Error(err)
 	var p *problem
@@ -58,8 +57,8 @@ func (a *app) fail(c *gin.Context, err error) {
 	case errors.As(err, &p):
 	case violates(err, "23503", 787): // a foreign key
 		p = &problem{http.StatusConflict, "other rows refer to it"}
-	case violates(err, "22", 0): // a value that PostgreSQL cannot keep, as a NUL in a text
-		p = &problem{http.StatusBadRequest, "the database cannot keep such a value"}
+	case violates(err, "22", 0): // a value that PostgreSQL cannot store, such as NUL in a text
+		p = &problem{http.StatusBadRequest, "the database cannot store such a value"}
 	default:
 		a.log.Error("request failed", zapfield.Context(c.Request.Context()), zap.Error(err))
 		p = &problem{http.StatusInternalServerError, "internal error"}
@@ -78,18 +77,18 @@ func violates(err error, sqlState string, sqliteCode int) bool {
 	return errors.As(err, &sqlite) && sqlite.Code() == sqliteCode
 }
 
-// panicked answers where a handler panicked.
+// panicked answers after a handler has panicked.
 func (a *app) panicked(c *gin.Context, v any) {
 	a.log.Error("panic", zapfield.Context(c.Request.Context()), zap.ByteString("stack", debug.Stack()))
 	a.fail(c, fmt.Errorf("panic: %v", v))
 }
 
-// notRecorded is told of actions that could not be recorded, which are not done.
+// notRecorded is called for actions that could not be recorded, which are not done.
 func (a *app) notRecorded(ctx context.Context, err error) {
 	a.log.Error("not recorded", zapfield.Context(ctx), zap.Error(err))
 }
 
-// notKept is told of lines that cannot be kept, or not yet. It tells the console.
+// notKept is called for lines that cannot be stored, or not yet. It logs to the console.
 func (a *app) notKept(err error) {
 	a.log.Error("log lines", zap.Error(err))
 }

@@ -11,12 +11,12 @@ import (
 	"github.com/infrakitchen/audit/trail"
 )
 
-// Recover is an event of the service's own: it puts right what a crash left.
+// Recover is an event of the service itself: it cleans up after a crash.
 const Recover audit.Event = "recover"
 
 // recoverRows marks as failed what a crash left in the middle of a job. The
 // actions that began those jobs stay pending in the trail: nobody saw their end.
-// It takes for granted that no other process runs jobs on the same database.
+// It assumes that no other process runs jobs on the same database.
 func (a *app) recoverRows(ctx context.Context) error {
 	var resources []Resource
 	if err := a.db.WithContext(ctx).Where("state IN ?", []State{Provisioning, Destroying}).Find(&resources).Error; err != nil {

@@ -11,15 +11,15 @@ import (
 	"github.com/infrakitchen/audit"
 )
 
-// Resource is a piece of infrastructure that somebody asked for. Deleting it
-// hides it, and is for what does not exist outside.
+// Resource is a piece of infrastructure that somebody requested. Deleting it
+// hides it, and is for resources that do not exist outside.
 type Resource struct {
 	Row
 	ResourceSpec
 	State       State       `gorm:"not null;index" json:"state"`
 	RequestedBy string      `gorm:"not null" json:"requested_by"`
 	DecidedBy   string      `gorm:"not null" json:"decided_by"`
-	LastRun     audit.Event `gorm:"not null" json:"last_run"` // what a retry does again
+	LastRun     audit.Event `gorm:"not null" json:"last_run"` // what a retry repeats
 	Runs        int         `gorm:"not null" json:"runs"`
 	Plan        string      `gorm:"not null" json:"plan"`    // what the last dryrun found
 	Problem     string      `gorm:"not null" json:"problem"` // why the last run failed
@@ -33,11 +33,11 @@ type ResourceSpec struct {
 	Name       string  `gorm:"not null" json:"name" audit:"name"`
 	TemplateID *uint64 `json:"template_id"`
 	// Variables are what the template is filled with, as they were written.
-	// The variable fail makes runs fail: "once" the first, "always" each.
+	// The variable fail makes runs fail: "once" the first, "always" every one.
 	Variables map[string]json.RawMessage `gorm:"type:jsonb;serializer:json" json:"variables"`
 }
 
-// State is how far a [Resource] is in its life.
+// State is the stage of a [Resource] in its life.
 type State string
 
 // The states of a resource. Those in which a job is at work end by themselves.
@@ -79,7 +79,7 @@ func (r *Resource) mayDelete() error {
 	return r.in("deleted", Requested, Approved, Rejected, Destroyed)
 }
 
-// in refuses a step that does not begin in any of these states.
+// in refuses a step unless the resource is in one of these states.
 func (r *Resource) in(step string, from ...State) error {
 	if !slices.Contains(from, r.State) {
 		return conflict("resource %d is %s and cannot be %s", r.ID, r.State, step)
@@ -87,7 +87,7 @@ func (r *Resource) in(step string, from ...State) error {
 	return nil
 }
 
-// fails tells whether the next run is to fail.
+// fails reports whether the next run is to fail.
 func (r *Resource) fails() bool {
 	switch string(r.Variables["fail"]) {
 	case `"always"`:

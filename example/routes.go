@@ -8,8 +8,8 @@ import (
 	"github.com/infrakitchen/audit"
 )
 
-// routes says what is served where. Nothing here speaks of auditing: the verbs
-// and models of actions are read from the routes by convention.
+// routes says what is served where. Nothing here mentions auditing: the verbs
+// and models of actions are derived from the routes by convention.
 func (a *app) routes(router *gin.Engine, pages http.Handler) {
 	api := router.Group("/api")
 
@@ -38,6 +38,6 @@ func (a *app) routes(router *gin.Engine, pages http.Handler) {
 	router.HEAD("/audit/*path", gin.WrapH(pages))
 	router.NoRoute(func(c *gin.Context) { a.fail(c, missing("no such route")) })
 	router.NoMethod(func(c *gin.Context) {
-		a.fail(c, &problem{http.StatusMethodNotAllowed, "this route does not know the method " + c.Request.Method})
+		a.fail(c, &problem{http.StatusMethodNotAllowed, "this route does not support the method " + c.Request.Method})
 	})
 }

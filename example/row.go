@@ -15,8 +15,7 @@ import (
 	"github.com/infrakitchen/audit/trail"
 )
 
-// Row is what the rows of all tables have in common, and what they do unless
-// they do better.
+// Row is what the rows of all tables have in common, with default methods.
 type Row struct {
 	ID        uint64    `gorm:"primaryKey" json:"id"`
 	CreatedAt time.Time `json:"created_at"`
@@ -32,15 +31,15 @@ type entity[T any] interface {
 	kind() string            // what it is called in messages
 	begin(user string)       // sets what a new row begins with
 	spec() any               // points to what requests may write
-	check(tx *gorm.DB) error // whether what was written makes sense
+	check(tx *gorm.DB) error // validates what was written
 	mayChange() error
 	mayDelete() error
 }
 
-// locked loads the row under its lock, lets f decide and write, and returns
-// the row as f leaves it. An error of f undoes what it wrote. Between what f
-// sees and what it writes nobody else writes to the row, so that no two
-// requests take the same step.
+// locked loads the row under lock, lets f decide and write, and returns the row
+// as f leaves it. An error of f undoes what it wrote. Between what f reads and
+// what it writes nobody else writes to the row, so that no two requests take the
+// same step.
 func locked[T any, P entity[T]](ctx context.Context, db *gorm.DB, id uint64, f func(tx *gorm.DB, row P) error) (P, error) {
 	row := P(new(T))
 	err := db.WithContext(ctx).Transaction(func(tx *gorm.DB) error {
@@ -53,7 +52,7 @@ func locked[T any, P entity[T]](ctx context.Context, db *gorm.DB, id uint64, f f
 	return row, err
 }
 
-// found says what it means that a row could not be loaded.
+// found explains why a row could not be loaded.
 func found(kind string, id uint64, err error) error {
 	if errors.Is(err, gorm.ErrRecordNotFound) {
 		return missing("there is no %s %d", kind, id)
@@ -61,15 +60,15 @@ func found(kind string, id uint64, err error) error {
 	return err
 }
 
-// refers checks that the row that another one is to refer to exists, and
-// returns it. Without a reference it returns nil.
+// refers checks that a referenced row exists, and returns it. Without a
+// reference it returns nil.
 func refers[T any, P entity[T]](tx *gorm.DB, id *uint64) (P, error) {
 	if id == nil {
 		return nil, nil
 	}
 	row := P(new(T))
 	err := gorm.ErrRecordNotFound
-	if *id <= math.MaxInt64 { // more does not fit into a key
+	if *id <= math.MaxInt64 { // larger ones do not fit into a key
 		err = tx.First(row, *id).Error
 	}
 	if errors.Is(err, gorm.ErrRecordNotFound) {
@@ -82,21 +81,21 @@ var nameForm = regexp.MustCompile(`^[\pL\pN][\pL\pN ._-]{0,62}$`)
 
 func checkName(field, name string) error {
 	if !nameForm.MatchString(name) {
-		return invalid("%s: 1 to 63 letters, digits, spaces, dots, dashes and underscores are expected", field)
+		return invalid("%s: must be 1 to 63 letters, digits, spaces, dots, dashes and underscores", field)
 	}
 	return nil
 }
 
-// checkText refuses what is too long, or not fit to be shown.
+// checkText refuses text that is too long or not printable.
 func checkText(field, text string, limit int) error {
 	if trail.Printable(text, limit) != text {
-		return invalid("%s: at most %d characters that can be shown are expected", field, limit)
+		return invalid("%s: must be at most %d printable characters", field, limit)
 	}
 	return nil
 }
 
 // Secret is text that is written, and never shown again: in JSON it is
-// asterisks, which a client may send back to leave it as it is.
+// asterisks, which a client may send back to leave it unchanged.
 type Secret string
 
 const hidden = "***"
@@ -118,7 +117,7 @@ func (s Secret) MarshalJSON() ([]byte, error) {
 func (s *Secret) UnmarshalJSON(b []byte) error {
 	var text string
 	if err := json.Unmarshal(b, &text); err != nil {
-		return fmt.Errorf("a secret is text: %w", err)
+		return fmt.Errorf("a secret must be text: %w", err)
 	}
 	if text != hidden {
 		*s = Secret(text)

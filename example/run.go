@@ -9,8 +9,8 @@ import (
 	"github.com/infrakitchen/audit"
 )
 
-// run is what an event makes of a resource: where it may begin, where it is
-// while the job is at work, and where that leads to.
+// run is what an event does to a resource: the states in which it may begin, the
+// state while the job is at work, and the state after it.
 type run struct {
 	from          []State
 	during, after State
@@ -39,7 +39,7 @@ func (a *app) provision(event audit.Event) func(*gin.Context) (int, any, error) 
 			if err := r.in(past[event], step.from...); err != nil {
 				return err
 			}
-			if event == audit.Retry { // does again what failed
+			if event == audit.Retry { // repeats what failed
 				step = runs[r.LastRun]
 			} else {
 				r.LastRun = event
@@ -50,7 +50,7 @@ func (a *app) provision(event audit.Event) func(*gin.Context) (int, any, error) 
 		if err != nil {
 			return 0, nil, err
 		}
-		work := *resource // the answer is being written meanwhile
+		work := *resource // a copy: the response is being written meanwhile
 		a.jobs.start(c.Request.Context(), job{
 			name: "tofu",
 			work: func(ctx context.Context, con *terminal) error { return con.play(ctx, tofu(&work)) },
@@ -64,7 +64,7 @@ var past = map[audit.Event]string{
 	audit.Execute: "executed", audit.Retry: "retried", audit.Recreate: "recreated", audit.Destroy: "destroyed",
 }
 
-// provisioned keeps how a run ended.
+// provisioned stores how a run ended.
 func (a *app) provisioned(ctx context.Context, r *Resource, step run, failure error) error {
 	change := map[string]any{"state": step.after}
 	if failure != nil {
@@ -90,7 +90,7 @@ func (a *app) dryrun(c *gin.Context) (int, any, error) {
 	if err := resource.in("planned", Requested, Approved, Provisioned, Failed); err != nil {
 		return 0, nil, err
 	}
-	work := resource // the answer is being written meanwhile
+	work := resource // a copy: the response is being written meanwhile
 	a.jobs.start(c.Request.Context(), job{
 		name: "tofu",
 		work: func(ctx context.Context, con *terminal) error { return con.play(ctx, plan(&work)) },

@@ -14,13 +14,13 @@ import (
 )
 
 const (
-	tourPace    = 200 * time.Millisecond // how long jobs take while the tour is played
-	stopTimeout = 10 * time.Second       // how long each part of the end may take
+	tourPace    = 200 * time.Millisecond // how long jobs take during the tour
+	stopTimeout = 10 * time.Second       // how long each part of the shutdown may take
 )
 
-// serve runs the service until ctx is done, and stops it in order: nobody is
-// let in any more, requests are answered, jobs end their traces, the database
-// is closed. It calls ready once there is something to be seen.
+// serve runs the service until ctx is done, and stops it in order: no more
+// connections are accepted, requests are answered, jobs end their traces, the
+// database is closed. It calls ready once there is something to see.
 func serve(ctx context.Context, cfg config, out io.Writer, ready func(greeting)) (err error) {
 	listener, err := (&net.ListenConfig{}).Listen(ctx, "tcp", cfg.addr)
 	if err != nil {
@@ -61,14 +61,14 @@ func serve(ctx context.Context, cfg config, out io.Writer, ready func(greeting))
 	}
 
 	select {
-	case err = <-ended: // of its own accord: it cannot go on
+	case err = <-ended: // by itself: it cannot continue
 	case <-ctx.Done():
 		say(out, "stopping\n")
 	}
 	return errors.Join(err, a.stop(ctx, server))
 }
 
-// stop ends the server, if there is one, and then the app, however ctx is.
+// stop ends the server, if there is one, and then the app, even if ctx is done.
 func (a *app) stop(ctx context.Context, server *http.Server) error {
 	ctx = context.WithoutCancel(ctx)
 	var err error
@@ -84,8 +84,8 @@ func (a *app) stop(ctx context.Context, server *http.Server) error {
 	return errors.Join(err, a.close(grace))
 }
 
-// playTour plays the tour, quickly, and says in one line how it went. A tour
-// that does not come to its end is no reason not to serve.
+// playTour plays the tour, quickly, and says in one line how it went. The
+// service runs even if the tour fails.
 func (a *app) playTour(ctx context.Context, pace time.Duration, out io.Writer, base string) {
 	defer a.jobs.pace.Store(a.jobs.pace.Swap(int64(pace)))
 	began := time.Now()

@@ -88,7 +88,7 @@ func start(t *testing.T, cfg config) *service {
 type answer struct {
 	status int
 	header http.Header
-	row    map[string]any // nil where the body is no JSON object
+	row    map[string]any // nil if the body is not a JSON object
 	body   string
 }
 

@@ -35,7 +35,7 @@ type SourceCodeSpec struct {
 	IntegrationID *uint64 `json:"integration_id"`
 }
 
-// SyncState is how far a [SourceCode] is.
+// SyncState is the state of a [SourceCode].
 type SyncState string
 
 // The states of a source code.
@@ -57,16 +57,16 @@ func (s *SourceCode) check(tx *gorm.DB) error {
 	}
 	u, err := url.Parse(s.URL)
 	if err != nil || u.Scheme != "https" || u.Host == "" {
-		return invalid("url: an https URL is expected")
+		return invalid("url: must be an https URL")
 	}
 	if u.User != nil {
-		return invalid("url: credentials belong into an integration")
+		return invalid("url: credentials belong in an integration")
 	}
 	if err := errors.Join(checkText("url", s.URL, 500), checkText("branch", s.Branch, 200)); err != nil {
 		return err
 	}
 	if s.Branch == "" || strings.ContainsAny(s.Branch, ` ~^:?*[\`) {
-		return invalid("branch: the name of a branch is expected")
+		return invalid("branch: must be the name of a branch")
 	}
 	_, err = refers[Integration](tx, s.IntegrationID)
 	return err
@@ -100,7 +100,7 @@ func (a *app) sync(c *gin.Context) (int, any, error) {
 	if err != nil {
 		return 0, nil, err
 	}
-	work := *code // the answer is being written meanwhile
+	work := *code // a copy: the response is being written meanwhile
 	a.jobs.start(c.Request.Context(), job{
 		name: "git",
 		work: func(ctx context.Context, con *terminal) error { return con.play(ctx, fetch(&work)) },
@@ -109,7 +109,7 @@ func (a *app) sync(c *gin.Context) (int, any, error) {
 	return accepted(c), code, nil
 }
 
-// synced keeps how a sync ended.
+// synced stores how a sync ended.
 func (a *app) synced(ctx context.Context, s *SourceCode, failure error) error {
 	change := map[string]any{"state": Synced, "revision": s.commit(), "problem": ""}
 	if failure != nil {
@@ -119,21 +119,21 @@ func (a *app) synced(ctx context.Context, s *SourceCode, failure error) error {
 		Where("id = ? AND state = ?", s.ID, Syncing).Updates(change))
 }
 
-// leave checks that a job found its row in the state in which it was left.
+// leave checks that a job found its row in the state in which it had left it.
 func leave(done *gorm.DB) error {
 	if done.Error == nil && done.RowsAffected == 0 {
-		return errors.New("the row is gone, or somebody else's by now")
+		return errors.New("the row was deleted or changed meanwhile")
 	}
 	return done.Error
 }
 
-// commit makes up the commit that a sync finds: each finds another one.
+// commit makes up the commit that a sync finds: each sync finds a new one.
 func (s *SourceCode) commit() string {
 	sum := sha256.Sum256(fmt.Appendf(nil, "%s %s %d", s.URL, s.Branch, s.Syncs))
 	return hex.EncodeToString(sum[:])[:10]
 }
 
-// accepted says that the work goes on, and where its trail can be seen.
+// accepted says that the work continues, and where to see its trail.
 func accepted(c *gin.Context) int {
 	c.Header("Location", "/audit/traces/"+c.Writer.Header().Get("X-Trace-Id"))
 	return http.StatusAccepted

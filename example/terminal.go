@@ -8,7 +8,7 @@ import (
 	"go.uber.org/zap/zapcore"
 )
 
-// The colours in which tools write to a terminal: SGR sequences of ECMA-48.
+// The colours that tools use on a terminal: SGR sequences of ECMA-48.
 const (
 	bold   = "\x1b[1m"
 	red    = "\x1b[31m"
@@ -39,14 +39,14 @@ func (s *script) fail(err error) {
 	s.failure = err
 }
 
-// terminal stands for the tool's: what is printed there becomes lines of the
-// log, which bear the trace id.
+// terminal stands for the tool's terminal: what is printed there becomes log
+// lines, which carry the trace id.
 type terminal struct {
 	log  *zap.Logger
 	pace time.Duration // how long a script takes
 }
 
-// play prints the script, evenly over its time, and returns how it ends. When
+// play prints the script, evenly over its time, and returns how it ends. If
 // ctx is cancelled it stops at once, with the cause.
 func (t *terminal) play(ctx context.Context, s script) error {
 	tick := time.NewTicker(max(t.pace/time.Duration(max(len(s.lines), 1)), 1))

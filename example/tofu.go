@@ -72,13 +72,13 @@ func initialized(r *Resource) script {
 
 func address(r *Resource) string { return "kitchen_resource." + label(r) }
 
-// label writes a name as OpenTofu's identifiers are written.
+// label returns a name in the style of OpenTofu's identifiers.
 func label(r *Resource) string {
 	return strings.NewReplacer(" ", "_", ".", "_").Replace(strings.ToLower(r.Name))
 }
 
 // fetch is what git would print for a sync. A host that ends in .invalid, which
-// by RFC 2606 is none, cannot be reached.
+// RFC 2606 reserves, cannot be reached.
 func fetch(s *SourceCode) script {
 	var git script
 	git.say("Cloning " + s.URL + ", branch " + bold + s.Branch + reset)

@@ -13,7 +13,7 @@ import (
 
 // tour plays a day in the kitchen over the service's own HTTP API, so that a
 // new database has a trail to look at: all events, and what goes wrong on such
-// a day. It returns how many requests it made that were to change something.
+// a day. It returns how many requests it made to change something.
 func tour(ctx context.Context, base string) (int, error) {
 	transport := &http.Transport{}
 	defer transport.CloseIdleConnections()
@@ -21,7 +21,7 @@ func tour(ctx context.Context, base string) (int, error) {
 	requester, approver, admin := accounts[0], accounts[1], accounts[2]
 	stranger := account{id: "admin", password: "guessed"}
 
-	// The admin connects what is outside.
+	// The admin connects the outside systems.
 	github := t.create(admin, "/api/integrations", `{"name": "code host", "provider": "github", "token": "first-demo-token"}`)
 	t.do(admin, "PATCH", github, `{"token": "second-demo-token"}`, 200)
 	cloud := t.create(admin, "/api/integrations", `{"name": "cloud sandbox", "provider": "aws", "token": "another-demo-token"}`)
@@ -50,13 +50,13 @@ func tour(ctx context.Context, base string) (int, error) {
 	t.job(requester, menus+"/execute", "state", string(Provisioning))
 	t.job(requester, menus+"/recreate", "state", string(Provisioning))
 
-	// Another one fails, and is tried again.
+	// Another one fails, and is retried.
 	orders := t.create(requester, "/api/resources", `{"name": "orders", "template_id": `+id(database)+`, "variables": {"storage_gb": 20, "fail": "once"}}`)
 	t.do(approver, "POST", orders+"/approve", "", 200)
 	t.job(requester, orders+"/execute", "state", string(Provisioning))
 	t.job(requester, orders+"/retry", "state", string(Provisioning))
 
-	// A third is refused, a fourth cannot be had, a fifth is waiting.
+	// A third is rejected, a fourth cannot be created, a fifth is waiting.
 	cellar := t.create(requester, "/api/resources", `{"name": "wine cellar", "template_id": `+id(database)+`}`)
 	t.do(approver, "POST", cellar+"/reject", "", 200)
 	t.do(requester, "DELETE", cellar, "", 204)
@@ -67,10 +67,10 @@ func tour(ctx context.Context, base string) (int, error) {
 	return t.requests, t.err
 }
 
-// tourist makes requests. After one that was not answered as it should have
-// been it makes no more, and keeps the error.
+// tourist makes requests. After one with an unexpected response it makes no
+// more, and keeps the error.
 type tourist struct {
-	ctx      context.Context //nolint:containedctx // of the one tour that it is made for
+	ctx      context.Context //nolint:containedctx // of the tour that it is made for
 	base     string
 	client   *http.Client
 	requests int
@@ -83,7 +83,8 @@ func (t *tourist) create(as account, path, body string) string {
 	return fmt.Sprintf("%s/%v", path, row["id"])
 }
 
-// job begins a job, and waits until the field of its row is none of these.
+// job begins a job, and waits until the field of its row has none of the values
+// of meanwhile.
 func (t *tourist) job(as account, path, field string, meanwhile ...string) {
 	t.do(as, "POST", path, "", 202)
 	row := path[:strings.LastIndexByte(path, '/')]
@@ -103,7 +104,7 @@ func (t *tourist) job(as account, path, field string, meanwhile ...string) {
 	}
 }
 
-// do makes a request that is to be answered with the status want.
+// do makes a request that must be answered with the status want.
 func (t *tourist) do(as account, method, path, body string, want int) map[string]any {
 	if t.err == nil {
 		t.requests++
@@ -136,7 +137,7 @@ func (t *tourist) send(as account, method, path, body string, want int) (row map
 		return nil
 	}
 	if response.StatusCode != want {
-		t.err = fmt.Errorf("%d expected, answered %d %s", want, response.StatusCode, answer)
+		t.err = fmt.Errorf("want status %d, got %d %s", want, response.StatusCode, answer)
 		return nil
 	}
 	if len(answer) > 0 {

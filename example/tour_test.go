@@ -213,7 +213,7 @@ func comparable(t *testing.T, row map[string]any) map[string]string {
 	return spelled
 }
 
-// checkLines: the lines of a job bear the id of the action that began it.
+// checkLines: the lines of a job carry the id of the action that began it.
 func checkLines(t *testing.T, out string, actions []store.Entry) {
 	destroy := actions[slices.IndexFunc(actions, func(e store.Entry) bool { return e.Event == trail.Destroy })]
 	for line := range strings.Lines(out) {

@@ -11,7 +11,7 @@ import (
 	"github.com/infrakitchen/audit/trail"
 )
 
-// operation is the callback of GORM that a statement goes through.
+// operation is the GORM callback that a statement goes through.
 type operation uint8
 
 const (
@@ -20,10 +20,10 @@ const (
 	opDelete
 )
 
-// alone reports whether the statement that is about to be built will be all
-// that its implicit transaction would hold: one statement of PostgreSQL is a
-// transaction of its own. Whatever might add to it (a hook of the model, an
-// association, a callback of somebody else) keeps the transaction.
+// alone reports whether the statement that is about to be built is all that
+// its implicit transaction would hold: one statement of PostgreSQL is its own
+// transaction. Whatever might add to it (a hook of the model, an association,
+// somebody else's callback) keeps the transaction.
 func (h *hook) alone(db *gorm.DB, op operation, p processor) bool {
 	stmt := db.Statement
 	switch {
@@ -133,7 +133,7 @@ func holdsAssociations(stmt *gorm.Statement, relations map[string]*schema.Relati
 		}
 		for _, r := range relations {
 			if r.Schema != stmt.Schema || r.Field == nil || r.Field.Schema != stmt.Schema {
-				continue // the other side's: GORM notes a has relation with the child, too
+				continue // the other side's: GORM records a has relation on the child too
 			}
 			if _, zero := r.Field.ValueOf(stmt.Context, v); !zero {
 				return true

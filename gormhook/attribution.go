@@ -12,7 +12,7 @@ import (
 	"github.com/infrakitchen/audit/trail"
 )
 
-// attribution is whose doing the rows of a statement are.
+// attribution is the action that the rows of a statement belong to.
 type attribution struct {
 	trace *trail.Trace // nil outside any action
 	id    uuid.UUID    // of the trace
@@ -25,7 +25,7 @@ type attribution struct {
 	mode   ownMode
 }
 
-// attribute finds the action that ctx carries, or makes the statement one.
+// attribute finds the action that ctx carries, or turns the statement into one.
 func (h *hook) attribute(ctx context.Context, s *subject, pool gorm.ConnPool) (attribution, error) {
 	at := h.now()
 	t, ok := trail.FromContext(ctx)
@@ -47,7 +47,7 @@ func (h *hook) attribute(ctx context.Context, s *subject, pool gorm.ConnPool) (a
 		a.actor, a.tenant = action.Actor, action.Tenant
 		return a, nil
 	}
-	// The rows of the action's own statement bear the action's instant.
+	// The rows of the action's own statement have the action's instant.
 	a.own, a.at = t.Own(), trail.Time(a.id)
 	a.actor, a.tenant = a.own.Actor, a.own.Tenant
 	a.mode = ownFirst
@@ -57,20 +57,20 @@ func (h *hook) attribute(ctx context.Context, s *subject, pool gorm.ConnPool) (a
 	return a, nil
 }
 
-// settle tells the trace what came of its claim.
+// settle reports the outcome of the claim to the trace.
 func (a *attribution) settle(written, durable bool) {
 	a.claim.Settle(written, durable)
 	a.claim = trail.Claim{}
 }
 
-// fail tells the trace that the statement of its claim failed, unless the claim
-// was settled.
+// fail reports to the trace that the statement of its claim failed, unless the
+// claim was settled.
 func (a *attribution) fail() {
 	a.claim.Fail()
 	a.claim = trail.Claim{}
 }
 
-// parameters returns the caller's parameters and those of the plan behind.
+// parameters returns the caller's parameters followed by those of the plan.
 func (a *attribution) parameters(args []any, p *plan, v variant, s *subject, names []string) []any {
 	all := make([]any, len(args), len(args)+paramEntity)
 	copy(all, args)
@@ -104,7 +104,7 @@ func optional(s string) any {
 	return s
 }
 
-// textArray writes an array of PostgreSQL as text, which any driver can send.
+// textArray writes a PostgreSQL array as text, which any driver can send.
 func textArray(list []string) string {
 	b := []byte{'{'}
 	for i, s := range list {
@@ -124,7 +124,7 @@ func textArray(list []string) string {
 }
 
 // transaction returns what identifies the transaction that pool is, or nil
-// where its statements commit by themselves.
+// if its statements commit by themselves.
 func transaction(pool gorm.ConnPool) any {
 	switch p := pool.(type) {
 	case *gorm.PreparedStmtTX:
@@ -138,9 +138,9 @@ func transaction(pool gorm.ConnPool) any {
 	return pool
 }
 
-// finished reports whether a transaction has ended. database/sql tells so
-// without a word to the server, when it is asked for a statement that is of no
-// database at all.
+// finished reports whether a transaction has ended. database/sql knows that
+// without asking the server, when given a statement that belongs to no
+// database.
 func finished(tx any) bool {
 	t, ok := tx.(*sql.Tx)
 	if !ok {

@@ -15,8 +15,8 @@ import (
 	"github.com/infrakitchen/audit/trail"
 )
 
-// capture stands between one statement of GORM and its connection. GORM runs
-// its statement as ever; here it becomes one that leaves entries.
+// capture sits between one statement of GORM and its connection. GORM runs
+// its statement as usual; here it becomes one that leaves entries.
 type capture struct {
 	gorm.ConnPool // the one that GORM would have used
 
@@ -24,7 +24,7 @@ type capture struct {
 	db      *gorm.DB
 	deleted bool // by GORM's delete, whatever the verb
 
-	// unsettled is a claim whose outcome shows only once the caller's rows
+	// unsettled is a claim whose outcome is known only once the caller's rows
 	// have been read.
 	unsettled attribution
 	waiting   bool
@@ -33,7 +33,7 @@ type capture struct {
 var _ gorm.ConnPool = (*capture)(nil)
 
 // beneath returns the connection of a statement that is made while another is
-// captured: by a value of that one.
+// captured, by a value in that one.
 func beneath(pool gorm.ConnPool) gorm.ConnPool {
 	if c, ok := pool.(*capture); ok {
 		return c.ConnPool
@@ -41,7 +41,7 @@ func beneath(pool gorm.ConnPool) gorm.ConnPool {
 	return pool
 }
 
-// request is one statement on its way, with all that is known of it.
+// request is one statement being run, with all that is known about it.
 type request struct {
 	ctx     context.Context //nolint:containedctx // of this one call
 	text    string
@@ -74,9 +74,9 @@ func (c *capture) QueryContext(ctx context.Context, query string, args ...any) (
 	return r.rows, err
 }
 
-// run runs the statement with its capture. A panic in what it calls of the
-// application's is an error of the statement: it must not take the implicit
-// transaction's connection with it.
+// run runs the statement with its capture. A panic in application code that it
+// calls is an error of the statement: it must not leak the connection of the
+// implicit transaction.
 func (c *capture) run(ctx context.Context, query string, args []any, rows bool) (out response, err error) {
 	defer func() {
 		if p := recover(); p != nil {
@@ -146,7 +146,7 @@ func (c *capture) once(r *request) (response, error) {
 	if err != nil {
 		return response{}, h.failure(r.ctx, err)
 	}
-	defer r.fail() // whatever has not settled it
+	defer r.fail() // unless something has settled it
 	if h.plugin.MaxRows > 0 {
 		if done, out, err := c.bounded(r); done {
 			return out, err
@@ -209,17 +209,17 @@ func (c *capture) again(r *request, v variant, p *plan) (out response, err error
 	return response{}, c.hook.classify(r.ctx, err)
 }
 
-// unasked reports whether the action's own entry may be inserted unasked: nobody
-// else is known to write it, and the statement can be run again if the end of
-// the trace has.
+// unasked reports whether the action's own entry may be inserted without
+// checking: nobody else is known to write it, and the statement can be retried
+// if the end of the trace has written it.
 func (c *capture) unasked(r *request) bool { return r.claim.Sole && transaction(r.pool) == nil }
 
-// taken reports whether an error says that an entry's id is there already.
+// taken reports whether an error says that an entry's id exists already.
 func taken(err error) bool {
 	return sqlState(err) == "23505" && ourTables.MatchString(err.Error())
 }
 
-// tableKey returns what a table is remembered by.
+// tableKey returns the key that a table is cached by.
 func (h *hook) tableKey(s *subject, name string) tableKey {
 	if h.dialect == postgresName {
 		return tableKey{name: name}
@@ -237,7 +237,7 @@ func (c *capture) tableText(query string) string {
 	}
 	p, ok := c.hook.parse(query)
 	if !ok {
-		return stmt.Table // of a statement like no other, or of a value's own query
+		return stmt.Table // of an unusual statement, or of a value's own query
 	}
 	if stmt.TableExpr == nil && stmt.Table != "" {
 		c.hook.quoted.keep(stmt.Table, p.table, 0)
@@ -245,7 +245,7 @@ func (c *capture) tableText(query string) string {
 	return p.table
 }
 
-// maxParams is how many parameters PostgreSQL's protocol counts.
+// maxParams is the largest number of parameters in PostgreSQL's protocol.
 const maxParams = 65535
 
 // plan returns the one statement for the request.
@@ -323,7 +323,7 @@ func (c *capture) buffered(r *request, text string, args []any) (response, error
 	return response{rows: out}, err
 }
 
-// done settles what had to wait for the caller to read the rows.
+// done settles what had to wait until the caller has read the rows.
 func (c *capture) done() {
 	if c.waiting {
 		c.waiting = false
@@ -375,7 +375,7 @@ func (c *capture) names(s *subject, t *table) []string {
 			return nil
 		}
 		if _, conflict := stmt.Clauses["ON CONFLICT"]; conflict {
-			return nil // rows may be passed over, the order says nothing
+			return nil // rows may be skipped, so the order says nothing
 		}
 		if t.rewritten {
 			return nil // nor if a trigger may do so

@@ -38,21 +38,21 @@ const captureHead = `<!-- Written by "go test ./gormhook -run TestConformance -u
 # What is captured
 
 Every line below is a case of the conformance suite. Each is run on SQLite, on
-PostgreSQL by one statement and on PostgreSQL by the portable path, and on each
-of them in these ways:
+PostgreSQL with one statement and on PostgreSQL with the portable path, and on
+each of them in these ways:
 
 %s
 Each time the suite checks that
 
 - the entries are exactly those of the line, in the order in which the changes
-  took effect, each with an id of its own and the trace it belongs to;
-- their images, applied to what was in the tables, make what is in the tables:
-  an insert has the whole row, a delete the row as it was, an update the columns
-  that changed and no other;
+  took effect, each with its own id and the trace it belongs to;
+- their images, applied to the old content of the tables, give the new content:
+  an insert has the whole row, a delete the row as it was, an update only the
+  columns that changed;
 - the caller sees what it would see without the plugin: the same RowsAffected,
   the same error, the same values filled in, the same rows.
 
-"create ×2 product" stands for two entries with the event create of the model
+"create ×2 product" means two entries with the event create and the model
 product. A soft delete is an update for the database and has the event delete.
 "Summary" is one entry without images: it has the verb, the table, the number of
 rows and the statement's text without its literals.
@@ -65,34 +65,34 @@ The plugin sees what goes through the gorm.DB that it is used on, and nothing
 else. These changes leave no entry:
 
 - Writes that bypass GORM: other programs, a console, another service on the same
-  database, and this program's own *sql.DB or pgx connections. Take away the
-  rights to write where that matters: docs/roles.md.
+  database, and this program's own *sql.DB or pgx connections. Revoke write
+  privileges where that matters: docs/roles.md.
 - Writes through a second gorm.DB on which the plugin is not used, and those under
   trail.Skip.
-- Rows of other tables that triggers write. What a trigger or a generated column
-  changes in the same row is seen, and so is what foreign keys do (ON DELETE
-  CASCADE and its like), unless an upsert changes a key that others refer to, or
-  ON DELETE SET DEFAULT meets a table without a key of its own.
+- Rows of other tables written by triggers. What a trigger or a generated column
+  changes in the same row is recorded, and so is what foreign keys do (ON DELETE
+  CASCADE and similar), unless an upsert changes a key that others refer to, or
+  ON DELETE SET DEFAULT applies to a table without its own key.
 - Functions and procedures that write: SELECT of a function, CALL, DO. Their text
-  does not say what they do.
+  does not show what they do.
 - COPY through a driver's own interface.
 
 These leave an entry, but no images:
 
 - Raw SQL. Plugin.Raw can refuse it instead.
 - Views: the rows are another table's.
-- Statements above Plugin.MaxRows, where it is set.
+- Statements above Plugin.MaxRows, if it is set.
 
-This the caller may notice: the last number that was drawn (lastval() of
-PostgreSQL, last_insert_rowid() of SQLite) is that of the entry. GORM itself does
-not ask for it.
+The caller may notice that the last generated number (lastval() of PostgreSQL,
+last_insert_rowid() of SQLite) belongs to the entry. GORM itself does not ask for
+it.
 
-And these are told apart only as far as the database does:
+Some distinctions are only as fine as the database's:
 
 - Rows of a table without any key have entries without an entity id.
-- JSON is compared as JSON: spacing and the order of keys are no change.
-- SQLite has no types of its own for flags and times: where a table is written to
-  without a model, a column is taken for what it was declared as.
+- JSON is compared as JSON: spacing and the order of keys are not changes.
+- SQLite has no types of its own for flags and times: if a table is written
+  without a model, a column is treated according to its declared type.
 `
 
 func captureDocument(t *testing.T) string {
@@ -120,14 +120,14 @@ func captureDocument(t *testing.T) string {
 // way is what a mode is called on the page.
 func (m mode) way() string {
 	return map[string]string{
-		"default":                "as GORM is by default",
+		"default":                "with GORM's defaults",
 		"SkipDefaultTransaction": "with SkipDefaultTransaction",
 		"PrepareStmt":            "with PrepareStmt",
 		"Transaction":            "inside db.Transaction",
-		"savepoint":              "under a savepoint, which is a Transaction in a Transaction",
-		"another action":         "during an action of another entity: the rows bear its trace",
+		"savepoint":              "under a savepoint (a Transaction in a Transaction)",
+		"another action":         "during an action of another entity: the rows carry its trace",
 		"the entity's action":    "during an action of the entity: the first of its rows is the action",
-		"the model's action":     "during an action that names the model only: its first row is the action",
+		"the model's action":     "during an action that names only the model: its first row is the action",
 	}[m.name]
 }
 

@@ -7,19 +7,19 @@ import (
 	"github.com/infrakitchen/audit/trail"
 )
 
-// cascade is all that a statement sets in motion beyond its own rows. What
-// refers to them is read, under its lock, ahead of the statement and again
-// behind it, so that the entries are of what happened.
+// cascade is everything that a statement changes beyond its own rows. The rows
+// that refer to them are read, under lock, before the statement and again after
+// it, so that the entries show what happened.
 type cascade struct {
 	rows *dependents // of the statement itself
 	deps []*dependents
-	// known are the rows that were read; gone are those of them that are
-	// going to be deleted.
+	// known are the rows that were read; gone are those of them that will be
+	// deleted.
 	known, gone map[string]bool
 }
 
-// dependents are rows that the database changes by a foreign key, along with
-// those that they refer to.
+// dependents are rows that the database changes through a foreign key, along
+// with those that they refer to.
 type dependents struct {
 	*writer // of their table
 	by      reference
@@ -31,10 +31,10 @@ type dependents struct {
 }
 
 // followers locks and reads what changes along with rows of the statement. It
-// is nil where nothing can.
+// is nil if nothing can.
 func (w *writer) followers(rows []*image) (*cascade, error) {
 	if !w.table.followed(w.parsed) {
-		return nil, nil //nolint:nilnil // as it says
+		return nil, nil //nolint:nilnil // as documented
 	}
 	c := &cascade{rows: &dependents{writer: w}, known: map[string]bool{}, gone: map[string]bool{}}
 	for _, r := range rows {
@@ -43,7 +43,7 @@ func (w *writer) followers(rows []*image) (*cascade, error) {
 	return c, c.follow(c.rows, rows, w.parsed.removes(), w.parsed.sets)
 }
 
-// follow goes on from rows that are deleted, or of which columns change.
+// follow continues from rows that are deleted, or whose columns change.
 func (c *cascade) follow(to *dependents, rows []*image, deleted bool, changes func(column string) bool) error {
 	for _, ref := range to.table.references {
 		act := ref.moved(deleted, changes)
@@ -93,10 +93,10 @@ func newDependents(to *dependents, ref reference) (*dependents, error) {
 	return &dependents{writer: &writer{request: &r, parsed: p, hook: h}, by: ref, to: to}, nil
 }
 
-// rowName tells rows of all tables apart.
+// rowName identifies a row among those of all tables.
 func (w *writer) rowName(img *image) string {
 	if w.postgres() {
-		return img.id // begins with the table's oid
+		return img.id // starts with the table's oid
 	}
 	return strings.ToLower(bareName(w.parsed.table)) + " " + img.id
 }
@@ -174,9 +174,8 @@ func (c *cascade) entries(by *capture, own []change) ([]trail.Entry, error) {
 	return entries, nil
 }
 
-// became finds out what became of the rows: those that are not there any more
-// are deleted. Where nothing tells which row it was, it is what the foreign key
-// makes of it.
+// became finds out what became of the rows: those that no longer exist are
+// deleted. If nothing identifies a row, it is what the foreign key makes of it.
 func (d *dependents) became() error {
 	after := make(map[string]*image, len(d.before))
 	same := func(img *image) string { return img.id }
@@ -184,7 +183,7 @@ func (d *dependents) became() error {
 	case !d.recognised():
 		d.predict(after)
 	default:
-		if d.postgres() { // where its place has changed
+		if d.postgres() { // its place has changed there
 			same = func(img *image) string { return img.entity }
 		}
 		for some := range slices.Chunk(d.before, maxList) {
@@ -203,7 +202,7 @@ func (d *dependents) became() error {
 	return nil
 }
 
-// recognised reports whether rows can be found again once they have changed.
+// recognised reports whether rows can be found again after they have changed.
 func (d *dependents) recognised() bool {
 	key := d.table.key
 	if d.postgres() {
@@ -249,7 +248,7 @@ func (d *dependents) reread(rows []*image) ([]*image, error) {
 	return d.images(text, `[`+strings.Join(records, `,`)+`]`)
 }
 
-// predict makes what the foreign key makes of the rows, but for those that it
+// predict computes what the foreign key makes of the rows, except those that it
 // deletes.
 func (d *dependents) predict(after map[string]*image) {
 	if d.removed {

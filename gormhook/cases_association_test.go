@@ -25,7 +25,7 @@ func associations() []*trial {
 	author := func() *Author { return &Author{ID: 1, Name: "Ann", CompanyID: ptr(int64(1))} }
 	book := func(id int64) *Book { return &Book{ID: id, AuthorID: ptr(int64(1)), Title: "one"} }
 	list := []*trial{{
-		name: "`Create` of a nested struct", why: "belongs-to goes ahead, has-one, has-many, polymorphic and join rows follow, all in one transaction",
+		name: "`Create` of a nested struct", why: "belongs-to goes first, has-one, has-many, polymorphic and join rows follow, all in one transaction",
 		want: []string{
 			"insert company 101", "insert author 101", "insert profile 101", "insert book 101..102",
 			"insert tag 101..102", "insert book_tag 101,101", "insert book_tag 101,102", "insert book_tag 102,101", "insert remark 101",
@@ -40,14 +40,14 @@ func associations() []*trial {
 			return r.note(r.db.Create(&a), &a)
 		},
 	}, {
-		name: "`Create` with an association that is there", why: "GORM's ON CONFLICT DO NOTHING inserts no company",
+		name: "`Create` with an existing association", why: "GORM's ON CONFLICT DO NOTHING does not insert the company",
 		given: library, want: []string{"insert author 101"},
 		do: func(r *run) error {
 			a := Author{Name: "Cid", Company: &Company{ID: 1, Name: "press"}}
 			return r.note(r.db.Create(&a), &a)
 		},
 	}, {
-		name: "`Create` with children of another parent", why: "GORM's upsert of a child moves it: an update, no create",
+		name: "`Create` with children of another parent", why: "GORM's upsert of a child moves it: an update, not a create",
 		given: library, want: []string{"insert author 101", "update book 3"},
 		do: func(r *run) error {
 			a := Author{Name: "Cid", Books: []Book{{ID: 3, Title: "not written"}}}
@@ -60,7 +60,7 @@ func associations() []*trial {
 			return r.note(r.db.Omit(clause.Associations).Create(&a), &a)
 		},
 	}, {
-		name: "`Omit(\"Tags.*\").Create`", why: "join rows are written, what they join is not",
+		name: "`Omit(\"Tags.*\").Create`", why: "join rows are written, the rows they join are not",
 		given: library, want: []string{"insert book 101", "insert book_tag 101,1"},
 		do: func(r *run) error {
 			b := Book{Title: "x", Tags: []Tag{{ID: 1, Name: "not written"}}}
@@ -85,7 +85,7 @@ func associations() []*trial {
 			return r.note(r.db.Session(&gorm.Session{FullSaveAssociations: true}).Updates(a), a)
 		},
 	}, {
-		name: "`Updates` of a parent with loaded children", why: "what was only loaded is no change",
+		name: "`Updates` of a parent with loaded children", why: "what was only loaded has not changed",
 		given: library, want: []string{"update author 1"},
 		do: func(r *run) error {
 			var a Author
@@ -96,21 +96,21 @@ func associations() []*trial {
 			return r.note(r.db.Updates(&a), &a)
 		},
 	}, {
-		name: "`Association.Append`, has-many", why: "one new child, one that was another's",
+		name: "`Association.Append`, has-many", why: "one new child, one taken from another parent",
 		given: library, want: []string{"insert book 101", "update book 3"},
 		do: func(r *run) error {
 			a := author()
 			return r.noteError(r.db.Model(a).Association("Books").Append([]Book{{Title: "new"}, {ID: 3, Title: "three"}}), a)
 		},
 	}, {
-		name: "`Association.Append`, many2many", why: "join rows are rows: of a table that has no model",
+		name: "`Association.Append`, many2many", why: "join rows are rows too, of a table without a model",
 		given: library, want: []string{"insert tag 101", "insert book_tag 2,2", "insert book_tag 2,101"},
 		do: func(r *run) error {
 			b := book(2)
 			return r.noteError(r.db.Model(b).Association("Tags").Append([]Tag{{ID: 2, Name: "b"}, {ID: 101, Name: "new"}}), b)
 		},
 	}, {
-		name: "`Association.Append`, belongs-to and has-one", why: "the foreign key changes, on this side or the other",
+		name: "`Association.Append`, belongs-to and has-one", why: "the foreign key changes, on either side",
 		given: library, want: []string{"update author 2", "update profile 1"},
 		do: func(r *run) error {
 			a := &Author{ID: 2, Name: "Bob"}
@@ -120,7 +120,7 @@ func associations() []*trial {
 			return r.noteError(r.db.Model(a).Association("Profile").Append(&Profile{ID: 1, Bio: "short"}), a)
 		},
 	}, {
-		name: "`Association.Replace`, has-many", why: "those that leave are updated, they stay in their table",
+		name: "`Association.Replace`, has-many", why: "removed children are updated, they stay in their table",
 		given: library, want: []string{"update book 3", "update book 1..2"},
 		do: func(r *run) error {
 			a := author()
@@ -168,7 +168,7 @@ func associations() []*trial {
 			return r.noteError(r.db.Model(b).Association("Tags").Clear(), b)
 		},
 	}, {
-		name: "`Association.Clear`, polymorphic", why: "rows of the same table that are another's stay", given: library,
+		name: "`Association.Clear`, polymorphic", why: "rows of other owners in the same table stay", given: library,
 		want: []string{"update remark 1"},
 		do: func(r *run) error {
 			a := author()
@@ -182,7 +182,7 @@ func associations() []*trial {
 			return r.noteError(r.db.Model(&list).Association("Tags").Append(&[]Tag{{3, "c"}}, &[]Tag{{3, "c"}}))
 		},
 	}, {
-		name: "`Select(\"Books\").Delete`", why: "the children go ahead of their parent", want: []string{"delete book 1..2", "delete author 1"},
+		name: "`Select(\"Books\").Delete`", why: "the children are deleted before their parent", want: []string{"delete book 1..2", "delete author 1"},
 		given: rows(&Author{ID: 1, Name: "Ann"}, &[]Book{{ID: 1, AuthorID: ptr(int64(1))}, {ID: 2, AuthorID: ptr(int64(1))}, {ID: 3}}),
 		do: func(r *run) error {
 			a := author()

@@ -92,14 +92,14 @@ var archived = []string{"stamps", "shares", "files", "folders", "reviewers"}
 
 func cascades() []*trial {
 	return []*trial{{
-		name: "ON DELETE CASCADE", why: "what the database deletes along with a row is gone as well",
+		name: "ON DELETE CASCADE", why: "what the database deletes along with a row is recorded too",
 		tables: []string{"children", "parents"},
 		given: rows(joined("parents", map[string]any{"id": 1}, map[string]any{"id": 2}),
 			joined("children", map[string]any{"id": 1, "parent_id": 1}, map[string]any{"id": 2, "parent_id": 2}, map[string]any{"id": 3, "parent_id": 1})),
 		want: []string{"delete parent 1", "delete child 1", "delete child 3"},
 		do:   func(r *run) error { return r.note(r.db.Table("parents").Where("id = 1").Delete(nil)) },
 	}, {
-		name: "ON DELETE CASCADE of 1,200 rows", long: true, why: "more than one query names", tables: []string{"children", "parents"},
+		name: "ON DELETE CASCADE of 1,200 rows", long: true, why: "more rows than one query can name", tables: []string{"children", "parents"},
 		given: rows(joined("parents", map[string]any{"id": 1}), func(db *gorm.DB) error {
 			list := make([]map[string]any, 1200)
 			for i := range list {
@@ -110,12 +110,12 @@ func cascades() []*trial {
 		want: []string{"delete parent 1", "delete child 1..1200"}, shuffled: true,
 		do: func(r *run) error { return r.note(r.db.Table("parents").Where("id = 1").Delete(nil)) },
 	}, {
-		name: "ON DELETE CASCADE, nothing refers", why: "an entry too many would be as wrong as one too few",
+		name: "ON DELETE CASCADE, nothing refers", why: "one entry too many would be as wrong as one too few",
 		tables: []string{"children", "parents"}, given: rows(joined("parents", map[string]any{"id": 1})),
 		want: []string{"delete parent 1"},
 		do:   func(r *run) error { return r.note(r.db.Table("parents").Where("id = 1").Delete(nil)) },
 	}, {
-		name: "ON DELETE and ON UPDATE without a key", why: "nothing tells which row it was, but what the foreign key does is known",
+		name: "ON DELETE and ON UPDATE without a key", why: "nothing identifies the row, but what the foreign key does is known",
 		tables: []string{"excerpts", "children", "parents"}, opaque: true, shuffled: true,
 		given: rows(joined("parents", map[string]any{"id": 1}, map[string]any{"id": 2}),
 			joined("excerpts", map[string]any{"parent_id": 1, "source_id": 2, "note": "x"},
@@ -145,7 +145,7 @@ func cascades() []*trial {
 			}
 		},
 	}, {
-		name: "ON DELETE, over several tables", why: "a tree in its own table, what hangs on it, and a row that is set to its default",
+		name: "ON DELETE, over several tables", why: "a tree in one table, rows that depend on it, and a row that is set to its default",
 		tables: archived, given: archive, shuffled: true,
 		want: []string{
 			"delete folder 2", "delete folder 3", "delete file 2", "delete file 3", "delete share 2,a",
@@ -153,7 +153,7 @@ func cascades() []*trial {
 		},
 		do: func(r *run) error { return r.note(r.db.Delete(&Folder{ID: 2})) },
 	}, {
-		name: "ON DELETE, by condition with RETURNING", why: "the caller gets its own rows only", tables: archived, given: archive, shuffled: true,
+		name: "ON DELETE, by condition with RETURNING", why: "the caller gets only its own rows", tables: archived, given: archive, shuffled: true,
 		want: []string{
 			"delete folder 2", "delete folder 3", "delete folder 4", "delete file 2..4", "delete share 2,a", "delete share 4,b",
 			"update stamp 1", "update stamp 2",
@@ -167,7 +167,7 @@ func cascades() []*trial {
 		want: []string{"delete reviewer 1", "update file 1", "update file 3", "delete share 2,a"},
 		do:   func(r *run) error { return r.note(r.db.Where("code = ?", "a").Delete(&Reviewer{})) },
 	}, {
-		name: "ON UPDATE CASCADE", why: "rows follow the key that they refer to, also where it is part of their own",
+		name: "ON UPDATE CASCADE", why: "rows follow the key that they refer to, also if it is part of their own",
 		tables: archived, given: archive, shuffled: true,
 		want: []string{"update reviewer 1", "update file 1", "update file 3", "update share 2,a"},
 		do: func(r *run) error {
@@ -178,20 +178,20 @@ func cascades() []*trial {
 		want: []string{"update reviewer 2"},
 		do:   func(r *run) error { return r.note(r.db.Save(&Reviewer{2, "b", "Bea"})) },
 	}, {
-		name: "ON DELETE that fails", why: "nothing is deleted, and nothing is said", tables: archived, given: archive,
+		name: "ON DELETE that fails", why: "nothing is deleted, and nothing is recorded", tables: archived, given: archive,
 		do: func(r *run) error {
 			_ = r.note(r.db.Delete(&Folder{ID: 1})) // a stamp would be of a folder that is gone
 			return nil
 		},
 	}, {
-		name: "ON DELETE CASCADE with partitions", why: "a row's place is its own in its partition only", on: postgresEngine,
+		name: "ON DELETE CASCADE with partitions", why: "a row's physical place is unique only within its partition", on: postgresEngine,
 		tables: []string{"jars", "shelves"}, shuffled: true,
 		given: rows(joined("shelves", map[string]any{"region": 1, "number": 1}, map[string]any{"region": 2, "number": 1}),
 			joined("jars", map[string]any{"id": 1, "region": 1, "number": 1}, map[string]any{"id": 1, "region": 2, "number": 1})),
 		want: []string{"delete shelf 2,1", "delete jar 1,2"},
 		do:   func(r *run) error { return r.note(r.db.Table("shelves").Where("region = 2").Delete(nil)) },
 	}, {
-		name: "ON DELETE CASCADE from one partition", why: "the foreign key is the whole table's", on: postgresEngine,
+		name: "ON DELETE CASCADE from one partition", why: "the foreign key belongs to the whole table", on: postgresEngine,
 		tables: []string{"jars", "shelves"}, shuffled: true,
 		given: rows(joined("shelves", map[string]any{"region": 1, "number": 1}), joined("jars", map[string]any{"id": 1, "region": 1, "number": 1})),
 		want:  []string{"delete shelves_1 1,1", "delete jar 1,1"}, opaque: true,

@@ -10,7 +10,7 @@ import (
 func creates() []*trial {
 	tables := []string{"products"}
 	return []*trial{{
-		name: "`Create(&struct)`", why: "the plainest write; the key is known only once the database has made it",
+		name: "`Create(&struct)`", why: "the simplest write; the key is known only once the database has generated it",
 		tables: tables, want: []string{"insert product 101"},
 		do: func(r *run) error {
 			p := Product{Code: "a", Name: "chair", Stock: 3}
@@ -76,7 +76,7 @@ func creates() []*trial {
 			return r.note(r.db.Model(&Product{}).Create(&m), m)
 		},
 	}, {
-		name: "`Model(&T{}).Create(map)` with `gorm.Expr`", why: "the statement holds more brackets than rows",
+		name: "`Model(&T{}).Create(map)` with `gorm.Expr`", why: "the statement has more parentheses than rows",
 		tables: tables, want: []string{"insert product 101"},
 		do: func(r *run) error {
 			m := map[string]any{
@@ -85,21 +85,21 @@ func creates() []*trial {
 			return r.note(r.db.Model(&Product{}).Create(m))
 		},
 	}, {
-		name: "`Table(\"t\").Create(map)` without a model", why: "there is nothing but the table's name",
+		name: "`Table(\"t\").Create(map)` without a model", why: "only the table's name is known",
 		tables: tables, want: []string{"insert product 101"},
 		do: func(r *run) error {
 			m := map[string]any{"code": "a", "stock": 4}
 			return r.note(r.db.Table("products").Create(m), m)
 		},
 	}, {
-		name: "`Table(\"t\").Create(slice of maps)` without a model", why: "as one map, for many",
+		name: "`Table(\"t\").Create(slice of maps)` without a model", why: "the same for several",
 		tables: tables, want: []string{"insert product 101..102"},
 		do: func(r *run) error {
 			m := []map[string]any{{"code": "a"}, {"code": "b"}}
 			return r.note(r.db.Table("products").Create(&m), m)
 		},
 	}, {
-		name: "`Table(\"t\").Create(&struct)` of a type without a name", why: "the type names no model, the table does",
+		name: "`Table(\"t\").Create(&struct)` of a type without a name", why: "the type does not name a model, the table does",
 		tables: tables, want: []string{"insert product 101"},
 		do: func(r *run) error {
 			v := struct {
@@ -116,14 +116,14 @@ func creates() []*trial {
 			return r.note(r.db.Select("Code", "stock").Create(&p), &p)
 		},
 	}, {
-		name: "`Omit(...).Create`", why: "the columns that are left out have the database's values",
+		name: "`Omit(...).Create`", why: "omitted columns have the database's values",
 		tables: tables, want: []string{"insert product 101"},
 		do: func(r *run) error {
 			p := Product{Code: "a", Name: "left out", Stock: 3}
 			return r.note(r.db.Omit("Name").Create(&p), &p)
 		},
 	}, {
-		name: "`CreateInBatches`", why: "several statements, in a transaction of GORM's own unless told otherwise",
+		name: "`CreateInBatches`", why: "several statements, by default in GORM's own transaction",
 		tables: tables, want: []string{"insert product 101..105"},
 		do: func(r *run) error {
 			list := []Product{{Code: "a"}, {Code: "b"}, {Code: "c"}, {Code: "d"}, {Code: "e"}}
@@ -137,7 +137,7 @@ func creates() []*trial {
 			return r.note(r.db.Session(&gorm.Session{CreateBatchSize: 2}).Create(&list), &list)
 		},
 	}, {
-		name: "`Create` of 600 rows", long: true, why: "more rows than one INSERT of entries holds",
+		name: "`Create` of 600 rows", long: true, why: "more entries than one INSERT holds",
 		tables: tables, want: []string{"insert product 1..600"},
 		do: func(r *run) error {
 			list := make([]Product, 600)
@@ -147,13 +147,13 @@ func creates() []*trial {
 			return r.note(r.db.Create(&list), &list)
 		},
 	}, {
-		name: "`Create` of an empty slice", why: "GORM refuses it, nothing has changed", tables: tables,
+		name: "`Create` of an empty slice", why: "GORM refuses it, nothing changes", tables: tables,
 		do: func(r *run) error {
 			_ = r.note(r.db.Create(&[]Product{}))
 			return nil
 		},
 	}, {
-		name: "`Create` with defaults", why: "zero fields take what GORM or the database has for them",
+		name: "`Create` with defaults", why: "zero fields get GORM's or the database's defaults",
 		tables: []string{"settings"}, want: []string{"insert setting 101..103"},
 		do: func(r *run) error {
 			s := Setting{Label: "a"}
@@ -170,27 +170,27 @@ func creates() []*trial {
 			return r.note(r.db.Create(&list), &list)
 		},
 	}, {
-		name: "`FirstOrCreate`, not there", why: "a read that becomes a write",
+		name: "`FirstOrCreate`, row absent", why: "a read that becomes a write",
 		tables: tables, want: []string{"insert product 101"},
 		do: func(r *run) error {
 			var p Product
 			return r.note(r.db.Where(Product{Code: "a"}).Attrs(Product{Name: "chair"}).FirstOrCreate(&p), &p)
 		},
 	}, {
-		name: "`FirstOrCreate`, there", why: "a read that stays one", tables: tables, given: products(1),
+		name: "`FirstOrCreate`, row present", why: "a read that stays one", tables: tables, given: products(1),
 		do: func(r *run) error {
 			var p Product
 			return r.note(r.db.Where(Product{Code: "p1"}).Attrs(Product{Name: "chair"}).FirstOrCreate(&p), &p)
 		},
 	}, {
-		name: "`Assign(...).FirstOrCreate`, there", why: "an update of what was found",
+		name: "`Assign(...).FirstOrCreate`, row present", why: "an update of the row found",
 		tables: tables, given: products(1), want: []string{"update product 1"},
 		do: func(r *run) error {
 			var p Product
 			return r.note(r.db.Where(Product{Code: "p1"}).Assign(Product{Name: "sofa"}).FirstOrCreate(&p), &p)
 		},
 	}, {
-		name: "`Assign(...).FirstOrCreate`, not there", why: "a create with what is assigned",
+		name: "`Assign(...).FirstOrCreate`, row absent", why: "a create with the assigned values",
 		tables: tables, want: []string{"insert product 101"},
 		do: func(r *run) error {
 			var p Product
@@ -218,7 +218,7 @@ func saves() []*trial {
 			return r.note(r.db.Save(&p), &p)
 		},
 	}, {
-		name: "`Save` with a key that is not there", why: "GORM updates no row and then upserts",
+		name: "`Save` with a key, row absent", why: "GORM updates no row and then upserts",
 		tables: tables, want: []string{"insert product 7"},
 		do: func(r *run) error {
 			p := product(7)
@@ -233,7 +233,7 @@ func saves() []*trial {
 			return r.note(r.db.Save(&p), &p)
 		},
 	}, {
-		name: "`Save`, unchanged", why: "GORM writes all columns to what they are", tables: tables, given: products(1),
+		name: "`Save`, unchanged", why: "GORM writes all columns with the values they have", tables: tables, given: products(1),
 		do: func(r *run) error {
 			p := product(1)
 			return r.note(r.db.Save(&p), &p)
@@ -269,7 +269,7 @@ func saves() []*trial {
 			return r.note(r.db.Save(&list), &list)
 		},
 	}, {
-		name: "`Save` of a soft-deleted row", why: "the update does not see the row, the upsert behind it brings it back",
+		name: "`Save` of a soft-deleted row", why: "the update does not see the row, the upsert after it brings it back",
 		tables: []string{"items"}, given: items(-1), want: []string{"restore item 1"},
 		do: func(r *run) error {
 			i := item(1)

@@ -7,7 +7,7 @@ import (
 func deletes() []*trial {
 	tables, soft := []string{"products"}, []string{"items"}
 	return []*trial{{
-		name: "`Delete(&T{}, key)`", why: "GORM knows no more than the key", tables: tables,
+		name: "`Delete(&T{}, key)`", why: "GORM knows only the key", tables: tables,
 		given: products(1, 2), want: []string{"delete product 1"},
 		do: func(r *run) error { return r.note(r.db.Delete(&Product{}, 1)) },
 	}, {
@@ -15,7 +15,7 @@ func deletes() []*trial {
 		given: products(1, 2, 3), want: []string{"delete product 1", "delete product 3"},
 		do: func(r *run) error { return r.note(r.db.Delete(&Product{}, []int{1, 3, 77})) },
 	}, {
-		name: "`Delete(&loaded)`", why: "what was loaded may be out of date: the image is the row's", tables: tables,
+		name: "`Delete(&loaded)`", why: "the loaded values may be out of date: the image is the row's", tables: tables,
 		given: products(1, 2), want: []string{"delete product 2"},
 		do: func(r *run) error {
 			p := product(2)
@@ -30,14 +30,14 @@ func deletes() []*trial {
 			return r.note(r.db.Delete(&list), &list)
 		},
 	}, {
-		name: "`Where(...).Delete`", why: "nobody has read the rows", tables: tables,
+		name: "`Where(...).Delete`", why: "the caller has not read the rows", tables: tables,
 		given: products(1, 2, 3), want: []string{"delete product 2..3"},
 		do: func(r *run) error { return r.note(r.db.Where("stock > ?", 10).Delete(&Product{})) },
 	}, {
 		name: "`Where(...).Delete`, no row", why: "nothing has changed", tables: tables, given: products(1),
 		do: func(r *run) error { return r.note(r.db.Where("stock > ?", 1000).Delete(&Product{})) },
 	}, {
-		name: "`Where(...).Delete` of 2,000 rows", long: true, why: "more than one INSERT of entries holds", tables: []string{"tags"},
+		name: "`Where(...).Delete` of 2,000 rows", long: true, why: "more entries than one INSERT holds", tables: []string{"tags"},
 		given: tags(2000), want: []string{"delete tag 1..2000"},
 		do: func(r *run) error { return r.note(r.db.Where("id > 0").Delete(&Tag{})) },
 	}, {
@@ -53,7 +53,7 @@ func deletes() []*trial {
 			return r.note(r.db.Session(&gorm.Session{AllowGlobalUpdate: true}).Delete(&Product{}))
 		},
 	}, {
-		name: "`Table(\"t\").Delete` without a model", why: "there is nothing but the table's name, whose model was seen before",
+		name: "`Table(\"t\").Delete` without a model", why: "only the table's name is known, whose model was seen before",
 		tables: tables, given: products(1, 2), want: []string{"delete product 2"},
 		do: func(r *run) error {
 			if err := r.note(r.db.Where("id = 0").Delete(&Product{})); err != nil {
@@ -79,14 +79,14 @@ func deletes() []*trial {
 			return r.note(r.db.Delete(&i), &i)
 		},
 	}, {
-		name: "soft `Where(...).Delete`", why: "of all rows that are not deleted yet", tables: soft,
+		name: "soft `Where(...).Delete`", why: "all rows that are not deleted yet", tables: soft,
 		given: items(1, 2, -3), want: []string{"softdelete item 1..2"},
 		do: func(r *run) error { return r.note(r.db.Where("qty > 0").Delete(&Item{})) },
 	}, {
 		name: "soft `Delete` of a deleted row", why: "nothing has changed", tables: soft, given: items(-1),
 		do: func(r *run) error { return r.note(r.db.Delete(&Item{}, 1)) },
 	}, {
-		name: "`Unscoped().Delete`", why: "the row is gone, also where it was deleted softly before", tables: soft,
+		name: "`Unscoped().Delete`", why: "the row is gone, also if it was soft-deleted before", tables: soft,
 		given: items(1, -2, 3), want: []string{"delete item 1", "delete item 2"},
 		do: func(r *run) error {
 			if err := r.note(r.db.Unscoped().Delete(&Item{}, 1)); err != nil {
@@ -105,7 +105,7 @@ func deletes() []*trial {
 			return r.note(r.db.Unscoped().Model(&i).Updates(map[string]any{"DeletedAt": gorm.DeletedAt{}, "qty": 5}), &i)
 		},
 	}, {
-		name: "soft delete by `Update(\"deleted_at\", ...)`", why: "the same by another way", tables: soft,
+		name: "soft delete by `Update(\"deleted_at\", ...)`", why: "the same in another way", tables: soft,
 		given: items(1, 2), want: []string{"softdelete item 1", "softdelete item 2"},
 		do: func(r *run) error {
 			if err := r.note(r.db.Model(&Item{}).Where("id = 1").Update("deleted_at", now)); err != nil {
@@ -114,7 +114,7 @@ func deletes() []*trial {
 			return r.note(r.db.Model(&Item{}).Where("id = 2").UpdateColumns(map[string]any{"deleted_at": now, "qty": 7}))
 		},
 	}, {
-		name: "delete, restore, delete for good", why: "the life of one row", tables: soft, given: items(1),
+		name: "delete, restore, delete permanently", why: "the life of one row", tables: soft, given: items(1),
 		want: []string{"softdelete item 1", "restore item 1", "softdelete item 1", "delete item 1"},
 		do: func(r *run) error {
 			for _, f := range []func() *gorm.DB{

@@ -9,7 +9,7 @@ import (
 func generics() []*trial {
 	tables := []string{"products"}
 	return []*trial{{
-		name: "`gorm.G[T](db).Create`", why: "the value is filled in through another door",
+		name: "`gorm.G[T](db).Create`", why: "the value is filled in another way",
 		tables: tables, want: []string{"insert product 101", "insert product 102..104"},
 		do: func(r *run) error {
 			p := Product{Code: "a"}
@@ -58,7 +58,7 @@ func generics() []*trial {
 			return r.noteError(err, n)
 		},
 	}, {
-		name: "`gorm.G[T](db).Set(...).Update` and `Create`", why: "assignments in the place of values", tables: []string{"tags"}, given: tags(2),
+		name: "`gorm.G[T](db).Set(...).Update` and `Create`", why: "assignments instead of values", tables: []string{"tags"}, given: tags(2),
 		want: []string{"update tag 2", "insert tag 9"},
 		do: func(r *run) error {
 			name := func(v any) clause.Assigner { return clause.Assignment{Column: clause.Column{Name: "name"}, Value: v} }
@@ -69,7 +69,7 @@ func generics() []*trial {
 			return r.noteError(gorm.G[Tag](r.db).Set(name("x"), clause.Assignment{Column: clause.Column{Name: "id"}, Value: 9}).Create(r.ctx))
 		},
 	}, {
-		name: "`gorm.G[T](db).Delete`, soft", why: "clauses of the model hold here, too", tables: []string{"items"}, given: items(1, 2),
+		name: "`gorm.G[T](db).Delete`, soft", why: "clauses of the model apply here too", tables: []string{"items"}, given: items(1, 2),
 		want: []string{"softdelete item 1"},
 		do: func(r *run) error {
 			n, err := gorm.G[Item](r.db).Where("id = ?", 1).Delete(r.ctx)

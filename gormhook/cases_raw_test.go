@@ -49,14 +49,14 @@ func raws() []*trial {
 			"INSERT INTO products (id, code) SELECT id + 100, code || 'x' FROM products WHERE id = 1",
 		),
 	}, {
-		name: "`Exec` of DELETE", why: "also where the name is quoted and the verb is not in upper case",
+		name: "`Exec` of DELETE", why: "also if the name is quoted and the verb is not in upper case",
 		tables: tables, given: products(1, 2), want: []string{"raw delete product 1"},
 		do: exec(`delete /* from nowhere */ from "products" where id = 1`),
 	}, {
 		name: "`Exec` that changes no row", why: "nothing has changed", tables: tables, given: products(1),
 		do: exec("UPDATE products SET name = 'x' WHERE id = 99", "DELETE FROM products WHERE id = 99"),
 	}, {
-		name: "`Exec` of WITH", why: "the verb stands behind the query", tables: tables, given: products(1, 2),
+		name: "`Exec` of WITH", why: "the verb comes after the query", tables: tables, given: products(1, 2),
 		want: []string{"raw update product 1"},
 		do: func(r *run) error {
 			return r.note(r.db.Exec("WITH few AS (SELECT id FROM products WHERE stock < ?) UPDATE products SET name = 'x' WHERE id IN (SELECT id FROM few)", 15))
@@ -69,7 +69,7 @@ func raws() []*trial {
 		name: "`Exec` of REPLACE", why: "SQLite's INSERT OR REPLACE", on: sqliteEngine, tables: tables, given: products(1),
 		want: []string{"raw insert product 1"}, do: exec("REPLACE INTO products (id, code) VALUES (1, 'p1')"),
 	}, {
-		name: "`Exec` of several statements", why: "one entry holds the text of all", on: sqliteEngine, tables: tables, given: products(1, 2),
+		name: "`Exec` of several statements", why: "one entry has the text of all", on: sqliteEngine, tables: tables, given: products(1, 2),
 		want: []string{"raw update product 1"}, do: exec("UPDATE products SET name = 'x'; DELETE FROM products WHERE id = 1"),
 		verify: func(t *testing.T, entries []*record) {
 			if text, ok := entries[0].context["sql"].(string); !ok || !strings.Contains(text, "DELETE FROM products") {
@@ -131,21 +131,21 @@ func raws() []*trial {
 			return r.noteError(rows.Err(), all, names)
 		},
 	}, {
-		name: "`Raw(...).Row`, no row", why: "sql.ErrNoRows as ever", tables: tables,
+		name: "`Raw(...).Row`, no row", why: "sql.ErrNoRows as usual", tables: tables,
 		do: func(r *run) error {
 			var name string
 			_ = r.noteError(r.db.Raw("UPDATE products SET name = 'sofa' WHERE id = 1 RETURNING name").Row().Scan(&name))
 			return nil
 		},
 	}, {
-		name: "a writing WITH below a SELECT", why: "the statement begins as a query and ends as one", on: postgresEngine, tables: tables, given: products(1, 2),
+		name: "a data-modifying WITH in front of a SELECT", why: "the statement begins as a query and ends as one", on: postgresEngine, tables: tables, given: products(1, 2),
 		want: []string{"raw delete product 1"},
 		do: func(r *run) error {
 			var n int
 			return r.note(r.db.Raw("WITH gone AS (DELETE FROM products WHERE id = ? RETURNING *) SELECT count(*) FROM gone", 1).Scan(&n), &n)
 		},
 	}, {
-		name: "reads", why: "words of writing in names, literals, comments and locks are no writing", tables: tables, given: products(1),
+		name: "reads", why: "write keywords inside names, literals, comments and locks do not count", tables: tables, given: products(1),
 		do: func(r *run) error {
 			var n int
 			for _, q := range []string{
@@ -165,7 +165,7 @@ func raws() []*trial {
 			return r.note(r.db.Exec("PRAGMA optimize"))
 		},
 	}, {
-		name: "EXPLAIN and GRANT", why: "they name what writes, and do not write", tables: tables, given: products(1),
+		name: "EXPLAIN and GRANT", why: "they name writes, but do not write", tables: tables, given: products(1),
 		do: func(r *run) error {
 			if r.engine == sqliteEngine {
 				return r.note(r.db.Raw("EXPLAIN QUERY PLAN UPDATE products SET name = 'x'").Scan(&[]map[string]any{}))
@@ -178,7 +178,7 @@ func raws() []*trial {
 			)
 		},
 	}, {
-		name: "functions, procedures and DO", why: "their text does not say what they do: they are not seen", on: postgresEngine, tables: []string{"counters"},
+		name: "functions, procedures and DO", why: "their text does not show what they do: they are not recorded", on: postgresEngine, tables: []string{"counters"},
 		do: func(r *run) error {
 			var n int
 			return errors.Join(
@@ -186,7 +186,7 @@ func raws() []*trial {
 			)
 		},
 	}, {
-		name: "changes of the schema", why: "they change no row", tables: tables, given: products(1),
+		name: "changes of the schema", why: "they do not change rows", tables: tables, given: products(1),
 		do: exec("CREATE TABLE fleeting (id bigint)", "CREATE INDEX fleeting_id ON fleeting (id)", "ALTER TABLE fleeting ADD COLUMN name text", "DROP TABLE fleeting"),
 	}, {
 		name: "raw SQL that fails", why: "the caller's error is the database's", tables: tables, given: products(1, 2),

@@ -12,7 +12,7 @@ func returnings() []*trial {
 	all := clause.Returning{}
 	some := clause.Returning{Columns: []clause.Column{{Name: "id"}, {Name: "name"}}}
 	return []*trial{{
-		name: "`Clauses(clause.Returning{}).Create`", why: "all columns come back, with what the database made",
+		name: "`Clauses(clause.Returning{}).Create`", why: "all columns are returned, including generated values",
 		tables: tables, want: []string{"insert product 101"},
 		do: func(r *run) error {
 			p := Product{Code: "a"}
@@ -33,7 +33,7 @@ func returnings() []*trial {
 			return r.note(r.db.Model(&p).Clauses(all).Where("id = ?", 1).Update("name", "sofa"), &p)
 		},
 	}, {
-		name: "`Clauses(clause.Returning{}).Update` into a slice", why: "all rows that were met, also those that have not changed",
+		name: "`Clauses(clause.Returning{}).Update` into a slice", why: "all rows that matched, also those that have not changed",
 		tables: tables, given: products(1, 2, 3), want: []string{"update product 2"},
 		do: func(r *run) error {
 			var list []Product
@@ -50,7 +50,7 @@ func returnings() []*trial {
 			return r.note(tx, inOrder(list))
 		},
 	}, {
-		name: "`clause.Returning` with the table's name", why: "a column can be said with its table",
+		name: "`clause.Returning` with the table's name", why: "a column may be qualified with its table",
 		tables: tables, given: products(1, 2), want: []string{"update product 1", "delete product 2"},
 		do: func(r *run) error {
 			columns := []clause.Column{{Table: "products", Name: "id"}, {Table: clause.CurrentTable, Name: "name"}}
@@ -61,7 +61,7 @@ func returnings() []*trial {
 			return r.note(r.db.Clauses(clause.Returning{Columns: columns}).Where("id = 2").Delete(&q), &q)
 		},
 	}, {
-		name: "`clause.Returning`, no row", why: "nothing comes back, nothing is recorded", tables: tables, given: products(1),
+		name: "`clause.Returning`, no row", why: "nothing is returned, nothing is recorded", tables: tables, given: products(1),
 		do: func(r *run) error {
 			var list []Product
 			if err := r.note(r.db.Model(&list).Clauses(all).Where("id = 99").Update("name", "sofa"), &list); err != nil {
@@ -91,14 +91,14 @@ func returnings() []*trial {
 			return r.note(tx, list)
 		},
 	}, {
-		name: "upsert with `clause.Returning{}`", why: "rows that were updated come back, too", tables: tables,
+		name: "upsert with `clause.Returning{}`", why: "updated rows are returned too", tables: tables,
 		given: products(1), want: []string{"update product 1", "insert product 2"},
 		do: func(r *run) error {
 			list := []Product{{ID: 1, Code: "p1", Name: "sofa"}, product(2)}
 			return r.note(r.db.Clauses(all, clause.OnConflict{Columns: []clause.Column{{Name: "id"}}, DoUpdates: clause.AssignmentColumns([]string{"name"})}).Create(&list), &list)
 		},
 	}, {
-		name: "DO NOTHING with `clause.Returning{}`", why: "only the rows that were inserted come back", tables: tables,
+		name: "DO NOTHING with `clause.Returning{}`", why: "only inserted rows are returned", tables: tables,
 		given: products(1), want: []string{"insert product 2"},
 		do: func(r *run) error {
 			list := []Product{product(1), product(2)}
@@ -119,7 +119,7 @@ func returnings() []*trial {
 			return r.note(r.db.Clauses(all).Where("id = 1").Delete(&d), &d)
 		},
 	}, {
-		name: "`clause.Returning{}` behind an AFTER trigger", why: "RETURNING does not know what the trigger did, the trail does", tables: []string{"parcels"},
+		name: "`clause.Returning{}` with an AFTER trigger", why: "RETURNING does not show what the trigger did, the trail does", tables: []string{"parcels"},
 		given: rows(&Parcel{ID: 1, Name: "a"}), want: []string{"insert parcel 2", "update parcel 1"},
 		do: func(r *run) error {
 			p := Parcel{ID: 2, Name: "b"}
@@ -130,7 +130,7 @@ func returnings() []*trial {
 			return r.note(r.db.Model(&u).Clauses(all).Where("id = 1").Update("name", "x"), &u)
 		},
 	}, {
-		name: "`clause.Returning{}` of every type", why: "values come back as they do without the plugin", tables: []string{"specimens"},
+		name: "`clause.Returning{}` of every type", why: "values are returned as without the plugin", tables: []string{"specimens"},
 		given: rows(&Specimen{ID: 1, Big: 1 << 60, Double: 0.1, Single: 1.1, Flag: true, Text: "x", Bytes: []byte{0, 1}, Moment: now, Maybe: &now, Decimal: "1.25", Doc: ptr(`{"a": 1}`), Day: now}),
 		want:  []string{"update specimen 1", "delete specimen 1"},
 		do: func(r *run) error {

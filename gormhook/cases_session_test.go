@@ -13,14 +13,14 @@ import (
 func sessions() []*trial {
 	tables, hooked := []string{"products"}, []string{"hookeds", "echos"}
 	return []*trial{{
-		name: "hooks of a model, on create", why: "what a hook writes is recorded in its place, in the same transaction",
+		name: "hooks of a model, on create", why: "what a hook writes is recorded in order, in the same transaction",
 		tables: hooked, want: []string{"insert echo 101", "insert hooked 101", "insert echo 102"},
 		do: func(r *run) error {
 			h := Hooked{Name: "a"}
 			return r.note(r.db.Create(&h), &h)
 		},
 	}, {
-		name: "hooks of a model, on update and delete", why: "as on create",
+		name: "hooks of a model, on update and delete", why: "the same as on create",
 		tables: hooked, given: hookeds(1), want: []string{
 			"insert echo 101", "update hooked 1", "insert echo 102", "insert echo 103", "delete hooked 1", "insert echo 104",
 		},
@@ -32,7 +32,7 @@ func sessions() []*trial {
 			return r.note(r.db.Delete(&h), &h)
 		},
 	}, {
-		name: "hooks of a model, of several rows", why: "they run for each element",
+		name: "hooks of a model, of several rows", why: "hooks run for each element",
 		tables: hooked, want: []string{"insert echo 101..102", "insert hooked 101..102", "insert echo 103..104"},
 		do: func(r *run) error {
 			list := []Hooked{{Name: "a"}, {Name: "b"}}
@@ -49,7 +49,7 @@ func sessions() []*trial {
 			return r.note(r.db.Model(&h).UpdateColumn("name", "b"), &h)
 		},
 	}, {
-		name: "a hook that fails ahead", why: "nothing is written; the echo goes with the transaction, where there is one",
+		name: "a hook that fails before the write", why: "nothing is written; the echo is rolled back with the transaction, if there is one",
 		tables: hooked,
 		wantIn: func(_ string, m mode) []string {
 			if m.handle == withoutTransaction {
@@ -62,7 +62,7 @@ func sessions() []*trial {
 			return r.note(r.db.Create(&h))
 		},
 	}, {
-		name: "a hook that fails behind", why: "the change and its entry go with the transaction, where there is one",
+		name: "a hook that fails after the write", why: "the change and its entry are rolled back with the transaction, if there is one",
 		tables: hooked,
 		wantIn: func(_ string, m mode) []string {
 			if m.handle == withoutTransaction {
@@ -75,7 +75,7 @@ func sessions() []*trial {
 			return r.note(r.db.Create(&h))
 		},
 	}, {
-		name: "a hook that changes what is written", why: "`Statement.SetColumn`: the columns of SET are not those of the call",
+		name: "a hook that changes what is written", why: "`Statement.SetColumn`: the columns of SET differ from those of the call",
 		tables: []string{"tuneds"}, given: rows(&Tuned{ID: 1, Name: "a"}), want: []string{"insert tuned 101", "update tuned 1", "update tuned 1"},
 		do: func(r *run) error {
 			v := Tuned{Name: "b"}
@@ -118,7 +118,7 @@ func sessions() []*trial {
 			return nil
 		},
 	}, {
-		name: "`ToSQL`", why: "the caller's own statement, not that of the plugin", tables: tables, given: products(1),
+		name: "`ToSQL`", why: "the caller's own statement, not the plugin's", tables: tables, given: products(1),
 		do: func(r *run) error {
 			return r.noteError(nil, r.db.ToSQL(func(tx *gorm.DB) *gorm.DB {
 				return tx.Model(&Product{}).Where("id = ?", 1).Update("name", "sofa")
@@ -127,7 +127,7 @@ func sessions() []*trial {
 			}))
 		},
 	}, {
-		name: "`Session{PrepareStmt}`", why: "the statement that is prepared is the plugin's", tables: tables, given: products(1, 2),
+		name: "`Session{PrepareStmt}`", why: "the prepared statement is the plugin's", tables: tables, given: products(1, 2),
 		want: []string{"update product 1", "update product 2", "delete product 1", "delete product 2"},
 		do: func(r *run) error {
 			db := r.db.Session(&gorm.Session{PrepareStmt: true})
@@ -144,7 +144,7 @@ func sessions() []*trial {
 			return nil
 		},
 	}, {
-		name: "`Session{SkipDefaultTransaction}`", why: "the change and its entry are one transaction all the same", tables: tables, given: products(1, 2),
+		name: "`Session{SkipDefaultTransaction}`", why: "the change and its entry are still one transaction", tables: tables, given: products(1, 2),
 		want: []string{"update product 1..2", "insert product 101"},
 		do: func(r *run) error {
 			db := r.db.Session(&gorm.Session{SkipDefaultTransaction: true})
@@ -164,7 +164,7 @@ func sessions() []*trial {
 			return r.note(r.db.Session(&gorm.Session{QueryFields: true}).Model(&Product{}).Where("id = 2").Update("name", "sofa"))
 		},
 	}, {
-		name: "`trail.Skip`", why: "the application says what is not audited", tables: tables, given: products(1), opaque: true,
+		name: "`trail.Skip`", why: "the application excludes a write from the audit", tables: tables, given: products(1), opaque: true,
 		want: []string{"update product 1"},
 		do: func(r *run) error {
 			skipped := r.db.WithContext(trail.Skip(r.ctx))
@@ -192,7 +192,7 @@ func sessions() []*trial {
 			return r.note(r.db.Clauses(clause.Locking{Strength: "UPDATE"}).Save(&p), &p)
 		},
 	}, {
-		name: "comments and hints in clauses", why: "GORM's hints stand ahead of the verb or behind it", tables: tables, given: products(1, 2),
+		name: "comments and hints in clauses", why: "GORM's hints are before or after the verb", tables: tables, given: products(1, 2),
 		want: []string{"update product 1", "delete product 2", "insert product 101"},
 		do: func(r *run) error {
 			if err := r.note(r.db.Clauses(remark("UPDATE")).Model(&Product{ID: 1}).Update("name", "sofa")); err != nil {
@@ -205,7 +205,7 @@ func sessions() []*trial {
 			return r.note(r.db.Clauses(remark("INSERT")).Create(&p), &p)
 		},
 	}, {
-		name: "another context", why: "a value of the context does not matter, its trace does", tables: tables, given: products(1),
+		name: "another context", why: "other values of the context do not matter, its trace does", tables: tables, given: products(1),
 		want: []string{"update product 1"},
 		do: func(r *run) error {
 			type key struct{}

@@ -6,7 +6,7 @@ import (
 )
 
 // tables are those in which the database does more than it is told, and those
-// that are no tables.
+// that are not tables.
 func tables() []*trial {
 	return []*trial{{
 		name: "a table without a key", why: "there is no entity, but there are rows", opaque: true,
@@ -25,7 +25,7 @@ func tables() []*trial {
 			return nil
 		},
 	}, {
-		name: "a key that the database does not know", why: "the model believes in it, nothing keeps it unique",
+		name: "a key unknown to the database", why: "the model declares it, but nothing keeps it unique",
 		tables: []string{"looses"}, given: rows(&Loose{1, "a"}, &Loose{2, "b"}),
 		want: []string{"insert loose 3", "update loose 2", "delete loose 1"},
 		do: func(r *run) error {
@@ -41,7 +41,7 @@ func tables() []*trial {
 			return nil
 		},
 	}, {
-		name: "a key that is there twice", why: "both rows change, and both have entries", opaque: true,
+		name: "a duplicate key", why: "both rows change, and both have entries", opaque: true,
 		tables: []string{"looses"}, given: rows(&Loose{1, "a"}, &Loose{1, "b"}), want: []string{"update loose 1", "update loose 1", "delete loose 1", "delete loose 1"},
 		do: func(r *run) error {
 			if err := r.note(r.db.Model(&Loose{ID: 1}).Update("name", "x")); err != nil {
@@ -128,7 +128,7 @@ func tables() []*trial {
 			return nil
 		},
 	}, {
-		name: "a partitioned table", why: "rows move between partitions as their key says", on: postgresEngine,
+		name: "a partitioned table", why: "rows move between partitions according to their key", on: postgresEngine,
 		tables: []string{"measures"}, given: rows(&Measure{1, 1, 10}, &Measure{1, 2, 20}),
 		want: []string{"insert measure 2,1", "update measure 1,1", "update measure 1,2", "update measure 2,1", "update measure 3,1", "insert measure 2,9", "delete measure 1,1"},
 		do: func(r *run) error {
@@ -150,7 +150,7 @@ func tables() []*trial {
 			return nil
 		},
 	}, {
-		name: "a table of another schema", why: "the search path does not lead to it", on: postgresEngine,
+		name: "a table of another schema", why: "it is not on the search path", on: postgresEngine,
 		tables: []string{"elsewhere.things"}, given: rows(&Thing{1, "a"}), want: []string{"insert thing 2", "update thing 1", "update thing 1", "delete thing 1"},
 		do: func(r *run) error {
 			v := Thing{2, "b"}
@@ -201,7 +201,7 @@ func tables() []*trial {
 			return nil
 		},
 	}, {
-		name: "a table that others inherit from", why: "a statement on it reaches their rows as well, of which a key may be the same", on: postgresEngine, opaque: true,
+		name: "a table with inheriting tables", why: "a statement on it reaches their rows too, whose keys may be the same", on: postgresEngine, opaque: true,
 		tables: []string{"animals", "cats"}, given: rows(&Animal{1, "a"}, &Animal{2, "b"}, joined("cats", map[string]any{"id": 2, "name": "tom"}, map[string]any{"id": 3, "name": "kit"})),
 		want: []string{"update animal 1", "update animal 2", "update animal 2", "update animal 3", "delete animal 2", "delete animal 2"},
 		do: func(r *run) error {
@@ -211,7 +211,7 @@ func tables() []*trial {
 			return r.note(r.db.Where("id = 2").Delete(&Animal{}))
 		},
 	}, {
-		name: "a BEFORE trigger that passes rows over", why: "the statement met the row, and did nothing to it", on: postgresEngine,
+		name: "a BEFORE trigger that skips rows", why: "the statement matched the row, and did nothing to it", on: postgresEngine,
 		tables: []string{"guarded"}, given: rows(&Guarded{1, "open"}, &Guarded{2, "shut"}), want: []string{"update guarded 1", "insert guarded 3", "delete guarded 1"},
 		do: func(r *run) error {
 			for _, f := range []func() *gorm.DB{
@@ -228,7 +228,7 @@ func tables() []*trial {
 			return nil
 		},
 	}, {
-		name: "upsert of rows that a BEFORE trigger passes over", why: "what was in the way of one row is none of the next one's business", on: postgresEngine,
+		name: "upsert of rows that a BEFORE trigger skips", why: "the row that conflicted with one row must not be used for the next", on: postgresEngine,
 		tables: []string{"frozen"}, given: rows(&Frozen{1, "open"}, &Frozen{2, "frozen"}), want: []string{"update frozen 1", "insert frozen 5", "insert frozen 7"},
 		do: func(r *run) error {
 			list := []Frozen{{1, "x"}, {2, "y"}, {5, "z"}}
@@ -241,7 +241,7 @@ func tables() []*trial {
 			return r.note(r.db.Clauses(clause.OnConflict{UpdateAll: true}).Create(&Frozen{7, "z"}))
 		},
 	}, {
-		name: "upserts behind one that a BEFORE trigger passes over", why: "nor is it the next statement's in the transaction, on whatever table, also once the row is gone",
+		name: "upserts after one that a BEFORE trigger skips", why: "nor for the next statement in the transaction, on any table, even after the row is deleted",
 		on: postgresEngine, tables: []string{"frozen", "tags"}, given: rows(&Frozen{2, "frozen"}),
 		want: []string{"insert tag 1", "delete frozen 2", "insert frozen 2"},
 		do: func(r *run) error {

@@ -15,7 +15,7 @@ func transactions() []*trial {
 		return db.Model(&Product{}).Where("id = ?", id).Update("name", name)
 	}
 	list := []*trial{{
-		name: "`Transaction`, committed", why: "the entries of several statements, in their order", tables: tables, given: products(1, 2),
+		name: "`Transaction`, committed", why: "the entries of several statements, in order", tables: tables, given: products(1, 2),
 		want: []string{"update product 1", "insert product 9", "delete product 2"},
 		do: func(r *run) error {
 			return r.db.Transaction(func(tx *gorm.DB) error {
@@ -37,7 +37,7 @@ func transactions() []*trial {
 			return nil
 		},
 	}, {
-		name: "nested `Transaction`, the inner rolled back", why: "a savepoint takes its entries back, the others stay", tables: tables, given: products(1, 2, 3),
+		name: "nested `Transaction`, the inner rolled back", why: "a savepoint rolls back its entries, the others stay", tables: tables, given: products(1, 2, 3),
 		want: []string{"update product 1", "update product 2", "update product 3"},
 		do: func(r *run) error {
 			return r.db.Transaction(func(tx *gorm.DB) error {
@@ -65,7 +65,7 @@ func transactions() []*trial {
 			})
 		},
 	}, {
-		name: "a statement that fails under a savepoint", why: "the transaction goes on", tables: tables, given: products(1, 2),
+		name: "a statement that fails under a savepoint", why: "the transaction continues", tables: tables, given: products(1, 2),
 		want: []string{"update product 1", "update product 2"},
 		do: func(r *run) error {
 			return r.db.Transaction(func(tx *gorm.DB) error {
@@ -92,7 +92,7 @@ func transactions() []*trial {
 		},
 	}}
 	failures := []*trial{{
-		name: "a unique key violated", why: "of several rows none is written", tables: tables, given: products(1),
+		name: "a unique key violated", why: "none of several rows is written", tables: tables, given: products(1),
 		do: func(r *run) error {
 			return r.note(r.db.Create(&[]Product{{ID: 8, Code: "new"}, {ID: 9, Code: "p1"}}))
 		},
@@ -107,7 +107,7 @@ func transactions() []*trial {
 			}).Create(&Product{ID: 1, Code: "p2"}))
 		},
 	}, {
-		name: "NOT NULL and CHECK violated", why: "the database's own error, as it is", tables: []string{"ledgers"}, given: rows(&Ledger{1, 5}),
+		name: "NOT NULL and CHECK violated", why: "the database's own error, unchanged", tables: []string{"ledgers"}, given: rows(&Ledger{1, 5}),
 		do: func(r *run) error {
 			if err := r.note(r.db.Table("ledgers").Create(map[string]any{"id": 2, "balance": -1})); err == nil {
 				return nil
@@ -121,11 +121,11 @@ func transactions() []*trial {
 		name: "a foreign key violated", why: "found at the end of the statement", tables: []string{"authors", "books"}, given: rows(&Author{ID: 1}, &Book{ID: 1, AuthorID: ptr(int64(1))}),
 		do: func(r *run) error { return r.note(r.db.Delete(&Author{ID: 1})) },
 	}, {
-		name: "a deferred constraint violated", why: "found as the transaction ends", tables: []string{"swaps"}, given: rows(&Swap{1, 1}, &Swap{2, 2}),
+		name: "a deferred constraint violated", why: "found when the transaction ends", tables: []string{"swaps"}, given: rows(&Swap{1, 1}, &Swap{2, 2}),
 		wantIn: func(string, mode) []string { return nil },
 		do:     func(r *run) error { return r.note(r.db.Model(&Swap{ID: 1}).Update("other", 2)) },
 	}, {
-		name: "a deferred constraint met in the end", why: "two rows change places, in one transaction", tables: []string{"swaps"}, given: rows(&Swap{1, 1}, &Swap{2, 2}),
+		name: "a deferred constraint satisfied in the end", why: "two rows change places, in one transaction", tables: []string{"swaps"}, given: rows(&Swap{1, 1}, &Swap{2, 2}),
 		want: []string{"update swap 1", "update swap 2"}, on: postgresEngine,
 		do: func(r *run) error {
 			return r.db.Transaction(func(tx *gorm.DB) error {
@@ -136,13 +136,13 @@ func transactions() []*trial {
 		name: "syntax errors", why: "the caller's error is that of its own statement", tables: tables, given: products(1),
 		do: func(r *run) error { return r.note(r.db.Model(&Product{}).Where("id = = 1").Update("name", "x")) },
 	}, {
-		name: "a column that is not there", why: "neither in SET nor in WHERE", tables: tables, given: products(1),
+		name: "a missing column", why: "neither in SET nor in WHERE", tables: tables, given: products(1),
 		do: func(r *run) error { return r.note(r.db.Model(&Product{}).Where("id = 1").Update("colour", "x")) },
 	}, {
-		name: "a condition on a column that is not there", why: "the error names it", tables: tables, given: products(1),
+		name: "a condition on a missing column", why: "the error names it", tables: tables, given: products(1),
 		do: func(r *run) error { return r.note(r.db.Where("colour = ?", "x").Delete(&Product{})) },
 	}, {
-		name: "a table that is not there", why: "the database has the right words for it", tables: tables,
+		name: "a missing table", why: "the error is the database's own", tables: tables,
 		do: func(r *run) error { return r.note(r.db.Table("nowhere").Create(map[string]any{"id": 1})) },
 	}, {
 		name: "a value of the wrong type", why: "found by the driver or by the database", tables: tables, given: products(1), on: postgresEngine,
@@ -162,7 +162,7 @@ func transactions() []*trial {
 			return errors.Join(r.note(update(r.db.WithContext(ctx), 1, "x")), r.note(r.db.WithContext(ctx).Create(&Product{Code: "a"})))
 		},
 	}, {
-		name: "an error in the chain", why: "GORM runs nothing behind it", tables: tables, given: products(1),
+		name: "an error in the chain", why: "GORM runs nothing after it", tables: tables, given: products(1),
 		do: func(r *run) error {
 			db := r.db.Session(&gorm.Session{})
 			_ = db.AddError(errRefused)

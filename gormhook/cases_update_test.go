@@ -19,7 +19,7 @@ func updates() []*trial {
 			return r.note(r.db.Model(&p).Update("name", "sofa"), &p)
 		},
 	}, {
-		name: "`Update` to the same value", why: "no row is other than it was", tables: tables, given: products(1),
+		name: "`Update` to the same value", why: "no row has changed", tables: tables, given: products(1),
 		do: func(r *run) error {
 			p := product(1)
 			return r.note(r.db.Model(&p).Update("name", "lamp"), &p)
@@ -48,7 +48,7 @@ func updates() []*trial {
 			return r.note(r.db.Updates(&Product{ID: 2, Name: "sofa"}))
 		},
 	}, {
-		name: "`Updates(struct)` of another type", why: "the columns come from a type that is no model",
+		name: "`Updates(struct)` of another type", why: "the columns come from a type that is not a model",
 		tables: tables, given: products(1), want: []string{"update product 1"},
 		do: func(r *run) error {
 			p := product(1)
@@ -100,7 +100,7 @@ func updates() []*trial {
 			}), &p)
 		},
 	}, {
-		name: "`Update` with a CASE and a query", why: "the SET clause holds keywords of its own",
+		name: "`Update` with a CASE and a query", why: "the SET clause contains keywords",
 		tables: tables, given: products(1, 2), want: []string{"update product 1..2"},
 		do: func(r *run) error {
 			return r.note(r.db.Model(&Product{}).Where("id IN (SELECT id FROM products WHERE stock > ?)", 0).Updates(map[string]any{
@@ -109,7 +109,7 @@ func updates() []*trial {
 			}))
 		},
 	}, {
-		name: "`Update` with IS DISTINCT FROM", why: "a FROM that begins no clause",
+		name: "`Update` with IS DISTINCT FROM", why: "a FROM that is not a clause",
 		tables: tables, given: products(1, 2), want: []string{"update product 1..2"},
 		do: func(r *run) error {
 			return r.note(r.db.Model(&Product{}).Where("name IS NOT DISTINCT FROM ?", "lamp").
@@ -123,7 +123,7 @@ func updates() []*trial {
 			return r.note(r.db.Model(&p).UpdateColumn("stock", 5), &p)
 		},
 	}, {
-		name: "`UpdateColumns(struct and map)`", why: "as UpdateColumn, of several",
+		name: "`UpdateColumns(struct and map)`", why: "the same for several",
 		tables: tables, given: products(1, 2), want: []string{"update product 1", "update product 2"},
 		do: func(r *run) error {
 			p := product(1)
@@ -144,7 +144,7 @@ func updates() []*trial {
 		name: "`Where(...).Update`, no row", why: "nothing has changed", tables: tables, given: products(1),
 		do: func(r *run) error { return r.note(r.db.Model(&Product{}).Where("stock > ?", 1000).Update("name", "x")) },
 	}, {
-		name: "`Where(...).Update`, many rows", why: "an entry for each row, though no row was read",
+		name: "`Where(...).Update`, many rows", why: "an entry for each row, although the caller read none",
 		tables: tables, given: products(1, 2, 3, 4), want: []string{"update product 2..4"},
 		do: func(r *run) error {
 			return r.note(r.db.Model(&Product{}).Where("stock > ?", 10).Update("name", "sofa"))
@@ -156,7 +156,7 @@ func updates() []*trial {
 			return r.note(r.db.Model(&Product{}).Where("id > 0").Update("stock", 20))
 		},
 	}, {
-		name: "`Where(...).Update` of 2,000 rows", long: true, why: "more than one statement can have parameters for",
+		name: "`Where(...).Update` of 2,000 rows", long: true, why: "more rows than one statement can have parameters",
 		tables: []string{"tags"}, given: tags(2000), want: []string{"update tag 1..2000"},
 		do: func(r *run) error { return r.note(r.db.Model(&Tag{}).Where("id > 0").Update("name", "x")) },
 	}, {
@@ -178,7 +178,7 @@ func updates() []*trial {
 			return nil
 		},
 	}, {
-		name: "literals, comments and casts in conditions", why: "a question mark or a keyword in a literal is none",
+		name: "literals, comments and casts in conditions", why: "a question mark or a keyword in a literal does not count",
 		tables: tables, given: products(1, 2), want: []string{"update product 1"},
 		do: func(r *run) error {
 			condition := "name <> 'what; returning from -- where'' ' /* , (returning */ AND id = ?\n-- and where\nAND stock = 10"
@@ -199,7 +199,7 @@ func updates() []*trial {
 			return r.note(r.db.Model(&list).Update("name", "sofa"), &list)
 		},
 	}, {
-		name: "`Model(T{})`, a value", why: "GORM can fill in nothing", tables: tables, given: products(1),
+		name: "`Model(T{})`, a value", why: "GORM cannot fill in anything", tables: tables, given: products(1),
 		want: []string{"update product 1"},
 		do:   func(r *run) error { return r.note(r.db.Model(Product{}).Where("id = 1").Update("name", "sofa")) },
 	}, {
@@ -214,7 +214,7 @@ func updates() []*trial {
 			return r.note(r.db.Session(&gorm.Session{AllowGlobalUpdate: true}).Model(&Product{}).Update("name", "sofa"))
 		},
 	}, {
-		name: "`Table(\"t\").Updates(map)` without a model", why: "there is nothing but the table's name",
+		name: "`Table(\"t\").Updates(map)` without a model", why: "only the table's name is known",
 		tables: tables, given: products(1, 2), want: []string{"update product 2"},
 		do: func(r *run) error {
 			return r.note(r.db.Table("products").Where("id = ?", 2).Updates(map[string]any{"name": "sofa", "stock": gorm.Expr("stock + 1")}))
@@ -229,7 +229,7 @@ func updates() []*trial {
 			return r.note(r.db.Model(&Product{}).Table("products AS p").Where("p.id = ?", 1).Update("name", "sofa"))
 		},
 	}, {
-		name: "`Table(\"schema.t\")`", why: "the name has a schema in front",
+		name: "`Table(\"schema.t\")`", why: "the name is qualified with a schema",
 		tables: tables, given: products(1, 2), want: []string{"update product 2", "update product 1", "insert product 9", "delete product 9"},
 		do: func(r *run) error {
 			name := "main.products"

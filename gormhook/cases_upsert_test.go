@@ -9,7 +9,7 @@ func upserts() []*trial {
 	tables := []string{"products"}
 	id, code := []clause.Column{{Name: "id"}}, []clause.Column{{Name: "code"}}
 	return []*trial{{
-		name: "`OnConflict{UpdateAll}`", why: "one statement that updates, inserts and leaves alone: the before image of each update is the row that was in the way",
+		name: "`OnConflict{UpdateAll}`", why: "one statement that updates, inserts and leaves alone: the before image of each update is the conflicting row",
 		tables: tables, given: products(1, 2, 3), want: []string{"update product 1", "insert product 8", "update product 3"},
 		do: func(r *run) error {
 			list := []Product{product(1), product(2), product(8), product(3)}
@@ -17,7 +17,7 @@ func upserts() []*trial {
 			return r.note(r.db.Clauses(clause.OnConflict{UpdateAll: true}).Create(&list), &list)
 		},
 	}, {
-		name: "`OnConflict{UpdateAll}` of one row, there", why: "it is an update, whatever GORM calls it",
+		name: "`OnConflict{UpdateAll}` of one row, present", why: "it is an update, whatever GORM calls it",
 		tables: tables, given: products(1), want: []string{"update product 1"},
 		do: func(r *run) error {
 			p := product(1)
@@ -25,27 +25,27 @@ func upserts() []*trial {
 			return r.note(r.db.Clauses(clause.OnConflict{UpdateAll: true}).Create(&p), &p)
 		},
 	}, {
-		name: "`OnConflict{UpdateAll}` of one row, not there", why: "it is an insert",
+		name: "`OnConflict{UpdateAll}` of one row, absent", why: "it is an insert",
 		tables: tables, want: []string{"insert product 8"},
 		do: func(r *run) error {
 			p := product(8)
 			return r.note(r.db.Clauses(clause.OnConflict{UpdateAll: true}).Create(&p), &p)
 		},
 	}, {
-		name: "`OnConflict{UpdateAll}`, unchanged", why: "an update to the same values is none", tables: tables, given: products(1),
+		name: "`OnConflict{UpdateAll}`, unchanged", why: "an update to the same values is not a change", tables: tables, given: products(1),
 		do: func(r *run) error {
 			p := product(1)
 			return r.note(r.db.Clauses(clause.OnConflict{UpdateAll: true}).Create(&p), &p)
 		},
 	}, {
-		name: "`OnConflict{DoUpdates: AssignmentColumns}`", why: "some columns of the row are taken, the others stay",
+		name: "`OnConflict{DoUpdates: AssignmentColumns}`", why: "some columns are taken from the new row, the others stay",
 		tables: tables, given: products(1), want: []string{"update product 1"},
 		do: func(r *run) error {
 			p := Product{ID: 1, Code: "other", Name: "sofa", Stock: 999}
 			return r.note(r.db.Clauses(clause.OnConflict{Columns: id, DoUpdates: clause.AssignmentColumns([]string{"name", "price"})}).Create(&p), &p)
 		},
 	}, {
-		name: "`OnConflict{DoUpdates: Assignments}` with `gorm.Expr`", why: "the new value is computed from the row in the way",
+		name: "`OnConflict{DoUpdates: Assignments}` with `gorm.Expr`", why: "the new value is computed from the conflicting row",
 		tables: tables, given: products(1, 2), want: []string{"update product 1", "insert product 8"},
 		do: func(r *run) error {
 			list := []Product{{ID: 1, Code: "p1", Stock: 5}, {ID: 8, Code: "p8", Stock: 6}}
@@ -54,14 +54,14 @@ func upserts() []*trial {
 			})}).Create(&list), &list)
 		},
 	}, {
-		name: "`OnConflict` on a secondary unique key", why: "the entity is the row in the way, not the one in VALUES",
+		name: "`OnConflict` on a secondary unique key", why: "the entity is the conflicting row, not the one in VALUES",
 		tables: tables, given: products(1), want: []string{"update product 1"},
 		do: func(r *run) error {
 			p := Product{Code: "p1", Name: "sofa"}
 			return r.note(r.db.Clauses(clause.OnConflict{Columns: code, DoUpdates: clause.AssignmentColumns([]string{"name"})}).Create(&p), &p)
 		},
 	}, {
-		name: "`OnConflict{Where}`", why: "a row in the way that does not meet the condition is left alone",
+		name: "`OnConflict{Where}`", why: "a conflicting row that does not meet the condition is left alone",
 		tables: tables, given: products(1, 2, 3), want: []string{"update product 1"},
 		do: func(r *run) error {
 			list := []Product{{ID: 1, Code: "p1", Name: "sofa"}, {ID: 3, Code: "p3", Name: "sofa"}}
@@ -71,7 +71,7 @@ func upserts() []*trial {
 			}).Create(&list), &list)
 		},
 	}, {
-		name: "`OnConflict{TargetWhere}`", why: "the unique key holds for some rows only",
+		name: "`OnConflict{TargetWhere}`", why: "the unique key applies only to some rows",
 		tables: []string{"slots"}, want: []string{"insert slot 1..2", "update slot 1"},
 		do: func(r *run) error {
 			first := []Slot{{ID: 1, Name: "a", Open: true}, {ID: 2, Name: "a"}}
@@ -93,14 +93,14 @@ func upserts() []*trial {
 			return r.note(r.db.Clauses(clause.OnConflict{OnConstraint: "products_pkey", DoUpdates: clause.AssignmentColumns([]string{"name"})}).Create(&p), &p)
 		},
 	}, {
-		name: "`OnConflict{DoNothing}`, there", why: "nothing is done: a plugin that looks at the struct records a create of no row",
+		name: "`OnConflict{DoNothing}`, row present", why: "nothing is done: a plugin that looks only at the struct would record a create that never happened",
 		tables: tables, given: products(1),
 		do: func(r *run) error {
 			p := Product{ID: 1, Code: "p1", Name: "sofa"}
 			return r.note(r.db.Clauses(clause.OnConflict{DoNothing: true}).Create(&p), &p)
 		},
 	}, {
-		name: "`OnConflict{DoNothing}`, some there", why: "only the rows that were inserted have entries",
+		name: "`OnConflict{DoNothing}`, some rows present", why: "only the rows that were inserted have entries",
 		tables: tables, given: products(1, 3), want: []string{"insert product 2", "insert product 4"},
 		do: func(r *run) error {
 			list := []Product{product(1), product(2), product(3), product(4)}
@@ -120,7 +120,7 @@ func upserts() []*trial {
 			return r.note(r.db.Table("products").Clauses(clause.OnConflict{Columns: id, DoUpdates: clause.AssignmentColumns([]string{"name"})}).Create(m))
 		},
 	}, {
-		name: "upsert of a soft-deleted row", why: "the row in the way is seen by no query, and comes back",
+		name: "upsert of a soft-deleted row", why: "no query sees the conflicting row, and it comes back",
 		tables: []string{"items"}, given: items(-1, 2), want: []string{"restore item 1", "update item 2"},
 		do: func(r *run) error {
 			list := []Item{item(1), item(2)}
@@ -136,7 +136,7 @@ func upserts() []*trial {
 			return r.note(r.db.Clauses(clause.OnConflict{UpdateAll: true}).Create(&list), &list)
 		},
 	}, {
-		name: "upsert with a composite key", why: "the row in the way is found by both columns",
+		name: "upsert with a composite key", why: "the conflicting row is found by both columns",
 		tables: []string{"places"}, given: rows(&Place{"it", "Roma", 1}), want: []string{"update place it,Roma", "insert place it,Milano"},
 		do: func(r *run) error {
 			list := []Place{{"it", "Roma", 2}, {"it", "Milano", 3}}
@@ -150,14 +150,14 @@ func upserts() []*trial {
 			return r.note(r.db.Clauses(clause.OnConflict{Columns: code, DoUpdates: clause.AssignmentColumns([]string{"id", "name"})}).Create(&p))
 		},
 	}, {
-		name: "upsert from a query", why: "the rows stand nowhere in the statement", tables: tables, given: products(1),
+		name: "upsert from a query", why: "the rows do not appear in the statement", tables: tables, given: products(1),
 		want: []string{"update product 1"},
 		do: func(r *run) error {
 			m := map[string]any{"id": 1, "code": "p1", "stock": clause.Expr{SQL: "(SELECT max(stock) + 1 FROM products)"}}
 			return r.note(r.db.Model(&Product{}).Clauses(clause.OnConflict{Columns: id, DoUpdates: clause.AssignmentColumns([]string{"stock"})}).Create(m))
 		},
 	}, {
-		name: "upsert of 1,000 rows", why: "every second is there", long: true, tables: []string{"tags"}, given: tags(500),
+		name: "upsert of 1,000 rows", why: "every second row is present", long: true, tables: []string{"tags"}, given: tags(500),
 		want: []string{"update tag 1..500", "insert tag 501..1000"},
 		do: func(r *run) error {
 			list := make([]Tag, 1000)
@@ -167,7 +167,7 @@ func upserts() []*trial {
 			return r.note(r.db.Clauses(clause.OnConflict{UpdateAll: true}).Create(&list))
 		},
 	}, {
-		name: "upsert of one row twice", why: "PostgreSQL refuses it, SQLite does one behind the other", tables: []string{"tags"}, given: tags(1),
+		name: "upsert of one row twice", why: "PostgreSQL refuses it, SQLite does one after the other", tables: []string{"tags"}, given: tags(1),
 		wantIn: func(engine string, _ mode) []string {
 			if engine == sqliteEngine {
 				return []string{"update tag 1", "insert tag 2"}
@@ -178,7 +178,7 @@ func upserts() []*trial {
 			return r.note(r.db.Clauses(clause.OnConflict{UpdateAll: true}).Create(&[]Tag{{1, "x"}, {1, "y"}, {2, "a"}, {2, "b"}}))
 		},
 	}, {
-		name: "`INSERT OR REPLACE`", why: "SQLite deletes every row in the way, by whatever key", on: sqliteEngine,
+		name: "`INSERT OR REPLACE`", why: "SQLite deletes every conflicting row, by whatever key", on: sqliteEngine,
 		tables: tables, given: products(1, 2, 3), want: []string{"delete product 2", "update product 1"},
 		do: func(r *run) error {
 			p := product(1)

@@ -19,7 +19,7 @@ func values() []*trial {
 		return Specimen{ID: id, Moment: now, Day: time.Date(2026, 2, 28, 0, 0, 0, 0, time.UTC), Decimal: "1.50"}
 	}
 	return []*trial{{
-		name: "numbers", why: "integers beyond 2^53, the smallest and the largest, decimals and floats: a float on the way would round them",
+		name: "numbers", why: "integers beyond 2^53, the smallest and the largest, decimals and floats: an intermediate float would round them",
 		tables: []string{"specimens"}, given: rows(ptr(plain(1))),
 		want: []string{"insert specimen 2..3", "update specimen 1", "update specimen 1", "update specimen 1", "delete specimen 2"},
 		do: func(r *run) error {
@@ -44,7 +44,7 @@ func values() []*trial {
 			return r.note(r.db.Delete(&Specimen{}, 2))
 		},
 	}, {
-		name: "a float that is zero, and minus zero", why: "they are one number: to be told apart they would have to be spelled so",
+		name: "a float that is zero, and minus zero", why: "they are the same number, so they must not be spelled differently",
 		tables: []string{"specimens"}, given: rows(ptr(plain(1))),
 		do: func(r *run) error {
 			return r.note(r.db.Model(&Specimen{ID: 1}).Update("double", math.Copysign(0, -1)))
@@ -67,7 +67,7 @@ func values() []*trial {
 			return nil
 		},
 	}, {
-		name: "nulls", why: "null is no empty text and no zero", tables: []string{"specimens"}, given: rows(ptr(plain(1))),
+		name: "nulls", why: "null is neither an empty text nor zero", tables: []string{"specimens"}, given: rows(ptr(plain(1))),
 		want: []string{"update specimen 1", "update specimen 1", "update specimen 1"},
 		do: func(r *run) error {
 			s := plain(1)
@@ -83,7 +83,7 @@ func values() []*trial {
 			return nil
 		},
 	}, {
-		name: "times", why: "in whatever zone they were given, they are UTC with microseconds, and one instant is no change",
+		name: "times", why: "given in any zone, they are UTC with microseconds; the same instant is not a change",
 		tables: []string{"specimens"}, given: rows(ptr(plain(1))),
 		want: []string{"update specimen 1", "update specimen 1", "update specimen 1", "update specimen 1", "update specimen 1"},
 		do: func(r *run) error {
@@ -103,7 +103,7 @@ func values() []*trial {
 			return nil
 		},
 	}, {
-		name: "bytes", why: "hex, whatever they are", tables: []string{"specimens"}, given: rows(ptr(plain(1))),
+		name: "bytes", why: "hex, whatever the content", tables: []string{"specimens"}, given: rows(ptr(plain(1))),
 		want: []string{"update specimen 1", "insert specimen 2", "update specimen 1"},
 		do: func(r *run) error {
 			all := make([]byte, 256)
@@ -121,7 +121,7 @@ func values() []*trial {
 			return r.note(r.db.Model(&Specimen{ID: 1}).Update("bytes", []byte{}))
 		},
 	}, {
-		name: "JSON", why: "JSON stays JSON, with its numbers as they are; spacing is no change", tables: []string{"specimens"}, given: rows(ptr(plain(1))),
+		name: "JSON", why: "JSON stays JSON, with its numbers unchanged; spacing is not a change", tables: []string{"specimens"}, given: rows(ptr(plain(1))),
 		want: []string{"update specimen 1", "update specimen 1", "update specimen 1", "update specimen 1", "update specimen 1"},
 		do: func(r *run) error {
 			for _, doc := range []string{
@@ -134,7 +134,7 @@ func values() []*trial {
 			return nil
 		},
 	}, {
-		name: "JSON, the same in other words", why: "spacing and the order of keys are no change, and null is null",
+		name: "JSON, the same value spelled differently", why: "spacing and the order of keys are not changes, and null is null",
 		tables: []string{"specimens"}, given: rows(ptr(plain(1)), &Specimen{ID: 2, Moment: now, Day: now, Doc: ptr(`{"b": [1.50], "a": "x"}`)}),
 		do: func(r *run) error {
 			if err := r.note(r.db.Model(&Specimen{ID: 1}).Update("doc", "null")); err != nil {
@@ -153,7 +153,7 @@ func values() []*trial {
 			return nil
 		},
 	}, {
-		name: "all of them in an upsert", why: "the before image goes another way there", tables: []string{"specimens"},
+		name: "all of them in an upsert", why: "the before image is captured differently there", tables: []string{"specimens"},
 		given: rows(&Specimen{
 			ID: 1, Big: math.MaxInt64, Double: 1e300, Single: 1.1, Flag: true, Text: `it's "q" \ é 👩‍👧`, Bytes: []byte{0, 255}, Moment: at(5, east),
 			Maybe: ptr(at(7, west)), Decimal: "12345678901234567890.5", Doc: ptr(`{"a": [1.50]}`), UUID: ptr("6BA7B810-9DAD-11D1-80B4-00C04FD430C8"), Day: at(0, time.UTC),
@@ -168,7 +168,7 @@ func values() []*trial {
 			return r.note(r.db.Clauses(clause.OnConflict{UpdateAll: true}).Create(&s), &s)
 		},
 	}, {
-		name: "serializers", why: "the column is what the serializer made of the field", tables: []string{"parchments"},
+		name: "serializers", why: "the column has what the serializer made of the field", tables: []string{"parchments"},
 		want: []string{"insert parchment 101", "update parchment 101", "update parchment 101"},
 		do: func(r *run) error {
 			p := Parchment{Tree: map[string]any{"k": []any{"v", 1.5}}, Unix: 1700000000, Gob: []string{"a"}, Shout: "quiet", Amount: Money{1050}, Labels: Labels{"x", "y"}}
@@ -182,7 +182,7 @@ func values() []*trial {
 			return r.note(r.db.Save(&p), &p)
 		},
 	}, {
-		name: "texts that are none", why: "SQLite keeps bytes that are no UTF-8 as text, and NUL", on: sqliteEngine,
+		name: "bytes that are not valid text", why: "SQLite stores invalid UTF-8 and NUL as text", on: sqliteEngine,
 		tables: []string{"specimens"}, given: rows(ptr(plain(1))), want: []string{"update specimen 1", "update specimen 1"},
 		do: func(r *run) error {
 			if err := r.note(r.db.Model(&Specimen{ID: 1}).Update("text", "\xff\xfe")); err != nil {
@@ -191,7 +191,7 @@ func values() []*trial {
 			return r.note(r.db.Model(&Specimen{ID: 1}).Update("text", "a\x00b"))
 		},
 	}, {
-		name: "types of PostgreSQL", why: "arrays, ranges, enums, domains, composites and what has no equality", on: postgresEngine,
+		name: "types of PostgreSQL", why: "arrays, ranges, enums, domains, composites and types without equality", on: postgresEngine,
 		tables: []string{"exhibits"}, given: rows(&Exhibit{ID: 1}),
 		want: []string{"insert exhibit 2", "update exhibit 1", "update exhibit 1", "update exhibit 1", "update exhibit 2", "update exhibit 2", "insert exhibit 3", "delete exhibit 3"},
 		do: func(r *run) error {

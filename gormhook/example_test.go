@@ -14,7 +14,7 @@ import (
 	"github.com/infrakitchen/audit/trail"
 )
 
-// Oven is a model of the example's.
+// Oven is a model of the example.
 type Oven struct {
 	ID    int64
 	State string
@@ -22,8 +22,8 @@ type Oven struct {
 	Pin   string `audit:"mask"`
 }
 
-// The first row of the action's own entity is the action, with its verb; all
-// else that changes bears its trace.
+// The first row of the action's own entity is the action, with its verb;
+// everything else that changes carries its trace.
 func Example() {
 	conn, err := sql.Open("sqlite", "file:example?mode=memory")
 	if err != nil {
@@ -55,7 +55,7 @@ func Example() {
 	})
 	check(err)
 	ovens := []Oven{{ID: 1, State: "requested", Pin: "1234"}, {ID: 2, State: "cold"}}
-	check(db.Create(&ovens).Error) // outside of the action
+	check(db.Create(&ovens).Error) // outside the action
 	check(db.WithContext(ctx).Model(&Oven{}).Where("id = 1").Update("state", "approved").Error)
 	check(db.WithContext(ctx).Model(&Oven{}).Where("heat = 0").Update("heat", gorm.Expr("heat + 180")).Error)
 	check(trace.End(nil))

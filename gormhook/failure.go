@@ -12,14 +12,14 @@ import (
 	"github.com/infrakitchen/audit/store"
 )
 
-// failure makes an error of the capture's own: it says that recording failed,
-// wraps the cause, and is reported. A refusal is no failure.
+// failure makes an error of the capture itself: it says that recording failed,
+// wraps the cause, and is reported. A refusal is not a failure.
 func (h *hook) failure(ctx context.Context, err error) error {
 	if refusal(err) || isFailure(err) {
 		return err
 	}
 	if canceled := ctx.Err(); canceled != nil && errors.Is(err, canceled) {
-		return canceled // the caller has left: nothing is done, and nothing unrecorded
+		return canceled // the caller has left: nothing is done, so nothing is unrecorded
 	}
 	err = fmt.Errorf("%w: %w", ErrNotRecorded, err)
 	h.report(ctx, err)
@@ -40,13 +40,13 @@ func (h *hook) report(ctx context.Context, err error) {
 
 func (h *hook) tell(ctx context.Context, err error) {
 	if h.plugin.OnError != nil {
-		defer func() { _ = recover() }() // it was to be told, and was
+		defer func() { _ = recover() }() // it was called, and that is all it is for
 		h.plugin.OnError(ctx, err)
 	}
 }
 
-// classify tells an error of the caller's change, which passes as it is, from
-// one of the entries that were written with it.
+// classify distinguishes an error of the caller's change, which is returned
+// unchanged, from one of the entries that were written with it.
 func (h *hook) classify(ctx context.Context, err error) error {
 	if outdated(err) {
 		h.tables.forget()
@@ -65,8 +65,8 @@ func (h *hook) classify(ctx context.Context, err error) error {
 // them in the text of an error.
 var ourTables = regexp.MustCompile(`\b(audit_logs|audit_outcomes)(_(y[0-9]{4}m[0-9]{2}|default))?(_(seq|pkey|model|entity|user|event|trace)\w*)?\b`)
 
-// outdated reports whether an error is what shows when somebody else changed
-// the schema: class 42 of SQLSTATE, or SQLite's words.
+// outdated reports whether an error suggests that somebody else changed the
+// schema: class 42 of SQLSTATE, or SQLite's messages.
 func outdated(err error) bool {
 	if state := sqlState(err); state != "" {
 		return strings.HasPrefix(state, "42")
@@ -96,14 +96,14 @@ func (c *capture) bestEffort(r *request) (out response, err error) {
 	}
 	out, e := plain(r.ctx, r.pool, r.text, r.args, r.query)
 	if e == nil && !isFailure(err) {
-		_ = c.hook.failure(r.ctx, err) // without its capture it goes well
+		_ = c.hook.failure(r.ctx, err) // it succeeds without its capture
 	}
 	return out, e
 }
 
 // answered reports whether an error is the database's own answer, so that
-// nothing was done. To be asked to run the transaction again (class 40) is an
-// answer to the caller.
+// nothing was done. A request to retry the transaction (class 40) is an answer
+// to the caller.
 func answered(err error) bool {
 	state := sqlState(err)
 	return state != "" && !strings.HasPrefix(state, "40")
@@ -131,8 +131,8 @@ func (c *capture) attempt(r *request) (out response, err error) {
 	return c.audited(&attempted)
 }
 
-// bounded keeps a statement from being imaged that changes more rows than
-// Plugin.MaxRows. It reports whether it has dealt with it.
+// bounded keeps a statement that changes more rows than Plugin.MaxRows from
+// being imaged. It reports whether it has handled it.
 func (c *capture) bounded(r *request) (done bool, out response, err error) {
 	parsed, ok := c.hook.parse(r.text)
 	if !ok {
@@ -158,7 +158,7 @@ func (c *capture) bounded(r *request) (done bool, out response, err error) {
 	if rows <= int64(c.hook.plugin.MaxRows) {
 		return false, out, nil
 	}
-	r.settle(false, false) // a summary is of no one entity
+	r.settle(false, false) // a summary is not of a single entity
 	r.mode = summaryMode(r.mode, r.trace != nil)
 	if c.hook.plugin.RefuseAbove {
 		return true, out, fmt.Errorf("%w: more than %d of %s", ErrTooManyRows, c.hook.plugin.MaxRows, r.subject.model)
@@ -175,7 +175,7 @@ func (c *capture) bounded(r *request) (done bool, out response, err error) {
 	return true, out, err
 }
 
-// summaryMode is what a summary may take: the id of a trace that it makes
+// summaryMode is which id a summary may take: that of a trace that it makes
 // itself, not that of an action whose entity it does not know.
 func summaryMode(m ownMode, traced bool) ownMode {
 	if traced {

@@ -137,7 +137,7 @@ func TestMendedTrail(t *testing.T) {
 }
 
 // By choice a change stands that cannot be recorded: it is counted and told,
-// and the caller's own transaction goes on.
+// and the caller's own transaction continues.
 func TestBestEffort(t *testing.T) {
 	for n, b := range broken {
 		t.Run(b.name, func(t *testing.T) {

@@ -177,7 +177,7 @@ func TestProtocols(t *testing.T) {
 	}
 }
 
-// dbresolver sends reads to a replica; what the plugin reads ahead of a change
+// dbresolver sends reads to a replica; what the plugin reads before a change
 // it reads where the change is made.
 func TestResolver(t *testing.T) {
 	for _, r := range routes() {

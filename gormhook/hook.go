@@ -45,8 +45,8 @@ const (
 	commitName = "gorm:commit_or_rollback_transaction"
 )
 
-// register wraps GORM's callbacks where they stand, so that their place in the
-// order, and what others said of it, stays as it is.
+// register wraps GORM's callbacks in place, so that their order, and what others
+// registered relative to it, stays as it is.
 func (h *hook) register() error {
 	cb := h.db.Callback()
 	writes := []struct {
@@ -66,7 +66,7 @@ func (h *hook) register() error {
 			return err
 		}
 		if w.processor.Get(beginName) == nil {
-			continue // SkipDefaultTransaction: there is none to leave out
+			continue // SkipDefaultTransaction: there is none to skip
 		}
 		if err := wrap(w.processor, beginName, h.begin(w.op, w.processor)); err != nil {
 			return err
@@ -116,9 +116,9 @@ var within = []string{
 	"gorm:create", "gorm:update", "gorm:delete",
 }
 
-// unwinding rolls the implicit transaction back where a callback panics, which
+// unwinding rolls the implicit transaction back if a callback panics, which
 // GORM does not: the entry of the action that panicked would wait for it. The
-// panic goes on as it is.
+// panic continues unchanged.
 func unwinding(next func(*gorm.DB)) func(*gorm.DB) {
 	return func(db *gorm.DB) {
 		returned := false
@@ -128,7 +128,7 @@ func unwinding(next func(*gorm.DB)) func(*gorm.DB) {
 			}
 			if _, started := db.InstanceGet("gorm:started_transaction"); started {
 				if tx, ok := db.Statement.ConnPool.(gorm.TxCommitter); ok {
-					_ = tx.Rollback() // the panic is what there is to say
+					_ = tx.Rollback() // the panic is the error that matters
 				}
 			}
 		}()
@@ -137,7 +137,7 @@ func unwinding(next func(*gorm.DB)) func(*gorm.DB) {
 	}
 }
 
-// wrap puts around in the place of a callback.
+// wrap replaces a callback with around.
 func wrap(p processor, name string, around func(next func(*gorm.DB)) func(*gorm.DB)) error {
 	next := p.Get(name)
 	if next == nil {
@@ -166,8 +166,8 @@ func (h *hook) around(op operation) func(func(*gorm.DB)) func(*gorm.DB) {
 	}
 }
 
-// begin leaves GORM's implicit transaction out where a single statement would
-// be all that is in it.
+// begin skips GORM's implicit transaction if it would hold only a single
+// statement.
 func (h *hook) begin(op operation, p processor) func(func(*gorm.DB)) func(*gorm.DB) {
 	return func(next func(*gorm.DB)) func(*gorm.DB) {
 		return func(db *gorm.DB) {
@@ -182,19 +182,19 @@ func (h *hook) begin(op operation, p processor) func(func(*gorm.DB)) func(*gorm.
 	}
 }
 
-// spared is alone, with a panic in what it calls of the model's own as a no.
+// spared is alone, but a panic in the model's own code counts as false.
 func (h *hook) spared(db *gorm.DB, op operation, p processor) (yes bool) {
 	defer func() {
 		if recover() != nil {
-			yes = false // the same call will say so where an error can be returned
+			yes = false // the same call will panic again where an error can be returned
 		}
 	}()
 	return h.alone(db, op, p)
 }
 
-// open sees to it that an action that is to be recorded ahead is, before the
-// first write that is in no transaction yet; the record takes a connection of
-// its own. It reports false, with the error in db, where it could not be.
+// open makes sure that an action that is to be recorded before its work is, before
+// the first write outside a transaction; the record needs a separate connection.
+// It reports false, with the error in db, if that failed.
 func open(db *gorm.DB) bool {
 	if db.Error != nil || db.DryRun {
 		return db.Error == nil
@@ -206,7 +206,7 @@ func open(db *gorm.DB) bool {
 	return db.Error == nil
 }
 
-// commit tells the trace that what it wrote in the implicit transaction is
+// commit reports to the trace that what it wrote in the implicit transaction is
 // durable.
 func (h *hook) commit(next func(*gorm.DB)) func(*gorm.DB) {
 	return func(db *gorm.DB) {
@@ -215,8 +215,8 @@ func (h *hook) commit(next func(*gorm.DB)) func(*gorm.DB) {
 		failed := db.Error
 		next(db)
 		if isFailure(failed) && !isFailure(db.Error) {
-			// The rollback failed too, as where SQLite has done it already, and GORM
-			// has kept no more than the text of the first error.
+			// The rollback failed too, for example because SQLite has done it already,
+			// and GORM has kept only the text of the first error.
 			db.Error = fmt.Errorf("%w%s", failed, strings.TrimPrefix(db.Error.Error(), failed.Error()))
 		}
 		if started && tx != nil && db.Error == nil {

@@ -17,8 +17,8 @@ import (
 	"github.com/infrakitchen/audit/trail"
 )
 
-// keep returns what of a value is kept: nothing of one that is left out, a mark
-// of one that is masked.
+// keep returns what is recorded of a value: nothing if it is left out, the mask
+// if it is masked.
 func (r rule) keep(value string) string {
 	switch r {
 	case ruleOmit:
@@ -33,8 +33,8 @@ func (r rule) keep(value string) string {
 	}
 }
 
-// mask leaves out and masks what is not kept. What stood there is remembered,
-// for a change of it is a change.
+// mask leaves out and masks what is not recorded. The masked values are kept
+// aside, because a change of them is a change.
 func (img *image) mask(t *table, s *subject) {
 	rules := s.rulesOf(t)
 	for i, v := range img.values {
@@ -72,7 +72,7 @@ func (t *table) entityOf(s *subject, img *image) string {
 	return trail.JoinKey(parts...)
 }
 
-// whole returns all of an image as a JSON object.
+// whole returns the whole image as a JSON object.
 func (t *table) whole(img *image) json.RawMessage {
 	size := 0
 	for i, v := range img.values {
@@ -87,7 +87,7 @@ func (t *table) whole(img *image) json.RawMessage {
 	return b.end()
 }
 
-// diff returns the columns that differ, of both images; nil where none do.
+// diff returns the columns that differ, of both images; nil if none do.
 func (t *table) diff(before, after *image) (was, is json.RawMessage) {
 	var b, a jsonObject
 	for i, v := range before.values {
@@ -102,7 +102,7 @@ func (t *table) diff(before, after *image) (was, is json.RawMessage) {
 	return b.end(), a.end()
 }
 
-// jsonObject is a JSON object that is being written.
+// jsonObject is a JSON object being written.
 type jsonObject []byte
 
 func (o *jsonObject) add(name, value string) {
@@ -126,7 +126,7 @@ func (o *jsonObject) end() json.RawMessage {
 // quoteJSON writes text as JSON, unescaped wherever JSON allows.
 func quoteJSON(s string) string { return string(appendJSON(make([]byte, 0, len(s)+2), s)) }
 
-// appendJSON is quoteJSON, behind what is in b.
+// appendJSON is quoteJSON, appending to b.
 func appendJSON(b []byte, s string) []byte {
 	b = append(b, '"')
 	done := 0
@@ -136,7 +136,7 @@ func appendJSON(b []byte, s string) []byte {
 			b = append(append(b, s[done:i]...), '\\', s[i])
 		case r < 0x20:
 			b = fmt.Appendf(append(b, s[done:i]...), `\u%04x`, r)
-		case r == utf8.RuneError && !strings.HasPrefix(s[i:], string(utf8.RuneError)): // no rune at all
+		case r == utf8.RuneError && !strings.HasPrefix(s[i:], string(utf8.RuneError)): // invalid UTF-8
 			b = utf8.AppendRune(append(b, s[done:i]...), r)
 		default:
 			continue
@@ -250,12 +250,12 @@ func (c *column) spellText(v string) string {
 	return quoteJSON(v)
 }
 
-// number reports whether text is a number of JSON.
+// number reports whether text is a JSON number.
 func number(s string) bool {
 	return s != "" && (digit(s[0]) || s[0] == '-') && json.Valid([]byte(s))
 }
 
-// timeLayouts are how the drivers of SQLite write times.
+// timeLayouts are the formats in which SQLite drivers write times.
 var timeLayouts = []string{
 	"2006-01-02 15:04:05.999999999-07:00",
 	"2006-01-02T15:04:05.999999999-07:00",
@@ -283,7 +283,7 @@ func readTime(s string) (time.Time, bool) {
 
 // canonical returns JSON with the keys of its objects in order and without
 // white space, so that one value has one text. Numbers stay as they are
-// written. It reports false where v is no JSON.
+// written. It reports false if v is not JSON.
 func canonical(v []byte) (string, bool) {
 	d := json.NewDecoder(bytes.NewReader(v))
 	d.UseNumber()

@@ -41,7 +41,7 @@ func lastSeq(tb testing.TB, desk *sql.DB) (seq int64) {
 	return seq
 }
 
-// readEntries returns the entries behind mark, in the order of seq.
+// readEntries returns the entries after mark, in the order of seq.
 func readEntries(tb testing.TB, desk *sql.DB, mark int64) (entries []*record) {
 	tb.Helper()
 	rows, err := desk.QueryContext(tb.Context(), `
@@ -176,7 +176,7 @@ func (e *expectation) checkOwn(t *testing.T, entries []*record, want, got []stri
 		}); first != at {
 			t.Errorf("the action's own entry is the one at %d, expected at %d", at, first)
 		}
-		// It bears the action's event, so that its operation is all there is.
+		// It has the action's event, so that its operation is all there is.
 		if own.entity != entity { // another row of the same statement was first
 			for _, l := range want[i:] {
 				if v, m, other := splitLabel(l); m == model && other == own.entity {

@@ -2,9 +2,9 @@ package gormhook
 
 import "strings"
 
-// A lexer walks over a SQL text that GORM made, in which fragments of the
-// caller's stand, and knows what is text, name or comment and what is not. It
-// does not need to know the grammar: keywords count only outside of all that.
+// A lexer walks over a SQL text that GORM made, including the caller's
+// fragments, and knows what is text, name or comment and what is not. It does
+// not need to know the grammar: keywords count only outside of all those.
 type lexer struct {
 	sql string
 	pos int
@@ -21,7 +21,7 @@ const (
 	tokenEnd tokenKind = iota
 	tokenWord
 	tokenName   // a quoted name
-	tokenString // a string of any quoting
+	tokenString // a string, however quoted
 	tokenNumber
 	tokenParam
 	tokenSymbol
@@ -32,7 +32,7 @@ type token struct {
 	start, end int
 }
 
-// next returns the next token; white space and comments are passed over.
+// next returns the next token; white space and comments are skipped.
 func (l *lexer) next() token {
 	l.skip()
 	start := l.pos
@@ -152,7 +152,7 @@ func (l *lexer) skip() {
 	}
 }
 
-// quoted passes over what is quoted by q from here, in which q is doubled.
+// quoted skips what is quoted by q from here, in which q is doubled.
 func (l *lexer) quoted(q byte, escapes bool) {
 	for l.pos++; l.pos < len(l.sql); l.pos++ {
 		switch {
@@ -169,7 +169,7 @@ func (l *lexer) quoted(q byte, escapes bool) {
 	l.pos = min(l.pos, len(l.sql))
 }
 
-// dollar passes over a dollar-quoted string, if one begins here.
+// dollar skips a dollar-quoted string, if one begins here.
 func (l *lexer) dollar() bool {
 	end := l.pos + 1
 	for wordByte(l.at(end)) && l.at(end) != '$' {

@@ -117,7 +117,7 @@ func TestMaxRowsInAnAction(t *testing.T) {
 	}, "tags")
 }
 
-// Or such a statement is refused, ahead of the change.
+// Or such a statement is refused, before the change.
 func TestRefuseAbove(t *testing.T) {
 	onRoutes(t, gormhook.Plugin{MaxRows: 3, RefuseAbove: true}, func(t *testing.T, d *fixture) {
 		d.given(t, tags(10))

@@ -6,8 +6,8 @@ import (
 	"strings"
 )
 
-// runLocked changes the rows that were locked and no others, which may have come
-// since, and returns for each what it was locked by.
+// runLocked changes the rows that were locked and no others, which may have been
+// added since, and returns for each the id it was locked by.
 func (w *writer) runLocked(before []*image) (*collected, error) {
 	locked, places := make([]string, len(before)), make([]string, len(before))
 	for i, b := range before {
@@ -17,7 +17,7 @@ func (w *writer) runLocked(before []*image) (*collected, error) {
 	set, where, args := p.set, p.where, w.args
 	if p.from == "" && w.count(p.returning) == 0 {
 		// The rows were found by the condition, which may find others when it
-		// is asked again: those at random, or of now.
+		// is evaluated again, if it uses random() or now().
 		set, args = piece(w.hook.dialect, p.set, w.args, 0, 1)
 		where = ""
 	}
@@ -45,8 +45,8 @@ func (w *writer) runLocked(before []*image) (*collected, error) {
 	return w.run(text, `audit__id`, q, append(args[:n:n], textArray(locked), textArray(places)))
 }
 
-// place is the part of a row's id on PostgreSQL by which it is found at once; in
-// another partition another row may have the same.
+// place is the part of a row's id on PostgreSQL by which it is found directly; a
+// row in another partition may have the same.
 func (img *image) place() string { return img.id[strings.IndexByte(img.id, '('):] }
 
 // computed reports whether a condition calls functions or queries tables, so
@@ -130,7 +130,7 @@ func (w *writer) updateEach(before []*image) (*collected, error) {
 
 // textOf returns the statement of SQLite on the rows whose id meets a condition
 // of one parameter. They were found by the statement's own condition, which is
-// asked again only to find what they are joined to.
+// evaluated again only to find what they are joined to.
 func (w *writer) textOf(condition string, id any) (text string, args []any) {
 	p := w.parsed
 	text = p.table
@@ -157,7 +157,7 @@ func (w *writer) textOf(condition string, id any) (text string, args []any) {
 	return text, append(args, w.args[n:]...)
 }
 
-// lock reads the rows that the statement is about to change, under their lock.
+// lock reads the rows that the statement is about to change, under lock.
 func (w *writer) lock() ([]*image, error) {
 	if !w.postgres() {
 		if err := w.hook.lockSQLite(w.ctx, w.pool); err != nil {

@@ -7,12 +7,12 @@ import (
 	"sync"
 )
 
-// GORM keeps the order of its callbacks to itself. What follows reads it,
-// without changing anything, so that the plugin can refuse a place where its
-// entries would be written in another transaction than the change.
+// GORM does not expose the order of its callbacks. The code below reads it,
+// without changing anything, so that the plugin can refuse an order in which
+// its entries would be written in another transaction than the change.
 
 // ordered checks that GORM runs a callback between the begin and the commit of
-// the implicit transaction, where there is one.
+// the implicit transaction, if there is one.
 func ordered(p processor, name string) error {
 	order, err := orderOf(p)
 	if err != nil {
@@ -30,12 +30,12 @@ func ordered(p processor, name string) error {
 	}
 }
 
-// orderOf returns the place of each callback, from 1 on, as GORM runs them.
+// orderOf returns the position of each callback, from 1, as GORM runs them.
 func orderOf(p processor) (map[string]int, error) {
 	v := reflect.Indirect(reflect.ValueOf(p))
 	fns, cbs := v.FieldByName("fns"), v.FieldByName("callbacks")
 	if fns.Kind() != reflect.Slice || cbs.Kind() != reflect.Slice {
-		return nil, fmt.Errorf("gormhook: this version of GORM keeps its callbacks otherwise than %T of v1.31", p)
+		return nil, fmt.Errorf("gormhook: unsupported GORM version: callbacks are not laid out as in v1.31: %T", p)
 	}
 	place := make(map[uintptr]int, fns.Len())
 	for i := range fns.Len() {
@@ -51,7 +51,7 @@ func orderOf(p processor) (map[string]int, error) {
 	return order, nil
 }
 
-// foreign tells whether callbacks of others are registered: they may count on
+// foreign reports whether others have registered callbacks: those may rely on
 // the implicit transaction. It is asked for each statement, so it looks again
 // only when their number has changed.
 type foreign struct {
@@ -64,7 +64,7 @@ type foreigners struct {
 	any       bool
 }
 
-// harmless are callbacks that only look on, or choose the connection.
+// harmless are callbacks that only observe, or choose the connection.
 var harmless = []string{"gorm:", "otel:", "prometheus:", "opentelemetry:", "opentracing:"}
 
 func (f *foreign) in(p processor) bool {

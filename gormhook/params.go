@@ -5,11 +5,11 @@ import (
 	"strings"
 )
 
-// piece returns a fragment of a statement as a text of its own: its parameters
+// piece returns a fragment of a statement as a separate text: its parameters
 // are numbered (or counted) from first on, and args are the ones that it uses.
-// before is the number of ? parameters ahead of the fragment in the statement;
-// it has no part in PostgreSQL's texts, whose parameters are written with $ and
-// in which ? is an operator.
+// before is the number of ? parameters before the fragment in the statement;
+// it does not matter for PostgreSQL's texts, whose parameters are written with $
+// and in which ? is an operator.
 func piece(dialect, fragment string, all []any, before, first int) (text string, args []any) {
 	var b strings.Builder
 	l := newLexer(fragment, dialect)
@@ -30,7 +30,7 @@ func piece(dialect, fragment string, all []any, before, first int) (text string,
 			before++
 		}
 		if i < 0 || i >= len(all) {
-			continue // not ours to mend: the database will say so
+			continue // not ours to fix: the database will say so
 		}
 		args = append(args, all[i])
 		b.WriteString(fragment[last:t.start])

@@ -12,16 +12,16 @@ const (
 	verbDelete
 )
 
-// parsed is a statement in its parts, as pieces of its own text. All parts are
-// without their keyword; a part that is not there is empty.
+// parsed is a statement split into parts, as pieces of its own text. All parts
+// are without their keyword; a missing part is empty.
 type parsed struct {
 	verb  verb
 	table string // as written, quoted and qualified
 	names []string
 	alias string // as written
 
-	insert string // INSERT: the text from behind the table up to ON CONFLICT or RETURNING
-	tuples int    // INSERT: how many rows stand in VALUES; 0 where they come from elsewhere
+	insert string // INSERT: the text after the table up to ON CONFLICT or RETURNING
+	tuples int    // INSERT: the number of rows in VALUES; 0 if they come from elsewhere
 	or     bool   // SQLite's INSERT OR ...
 
 	conflict       string // INSERT: from ON CONFLICT up to its WHERE or RETURNING
@@ -29,7 +29,7 @@ type parsed struct {
 	conflictWhere  string
 
 	set     string
-	columns []string // UPDATE: the columns in SET; nil where they could not be read
+	columns []string // UPDATE: the columns in SET; nil if they could not be read
 	from    string
 	where   string
 
@@ -57,12 +57,11 @@ func parse(sql, dialect string) (*parsed, bool) {
 	return p, ok
 }
 
-// maxParse bounds the texts that are read once for all, in bytes: what is longer
-// takes far longer to run than to read.
+// maxParse bounds the texts whose parse is cached, in bytes: longer ones take far
+// longer to run than to parse.
 const maxParse = 8 << 10
 
-// parse is the function parse, which reads a text once for all. What it returns
-// is shared.
+// parse is the function parse with a cache. What it returns is shared.
 func (h *hook) parse(text string) (*parsed, bool) {
 	if len(text) > maxParse {
 		return parse(text, h.dialect)
@@ -77,15 +76,15 @@ func (h *hook) parse(text string) (*parsed, bool) {
 	return p, p != nil
 }
 
-// narrowed reports whether a word is next that makes another statement of this
-// one: PostgreSQL's UPDATE ONLY, SQLite's UPDATE OR REPLACE.
+// narrowed reports whether the next word makes this another statement:
+// PostgreSQL's UPDATE ONLY, SQLite's UPDATE OR REPLACE.
 func (l *lexer) narrowed() bool {
 	ahead := *l
 	t := ahead.next()
 	return t.is(l.sql, "OR") || t.is(l.sql, "ONLY")
 }
 
-// readTable reads the name of the table and returns the token behind it.
+// readTable reads the name of the table and returns the token after it.
 func (p *parsed) readTable(l *lexer) (token, bool) {
 	t := l.next()
 	start, end := t.start, 0
@@ -119,7 +118,7 @@ func reserved(word string) bool {
 	}
 }
 
-// qualifier is what a column of the table is qualified by.
+// qualifier is what a column of the table is qualified with.
 func (p *parsed) qualifier() string {
 	if p.alias != "" {
 		return p.alias
@@ -127,12 +126,12 @@ func (p *parsed) qualifier() string {
 	return p.table
 }
 
-// until walks on to the first of the keywords that stands outside of all
-// brackets, and returns its token (of kind tokenEnd at the end) and where the
-// text ahead of it ends.
+// until advances to the first of the keywords outside all parentheses, and
+// returns its token (of kind tokenEnd at the end) and where the text before it
+// ends.
 func (l *lexer) until(each func(t token, depth int), keywords ...string) (token, int) {
 	depth, last := 0, l.pos
-	distinct := false // behind IS [NOT] DISTINCT comes a FROM that begins nothing
+	distinct := false // after IS [NOT] DISTINCT comes a FROM that is not a clause
 	for {
 		t := l.next()
 		if t.kind == tokenEnd {
@@ -271,7 +270,7 @@ func (p *parsed) readInsert(l *lexer) bool {
 		t, end = l.until(nil, "WHERE", "RETURNING", "ON")
 		p.conflict = strings.TrimSpace(l.sql[start:end])
 		if t.is(l.sql, "ON") {
-			return false // several clauses, SQLite has them: read as opaque
+			return false // several clauses, as SQLite allows: treated as opaque
 		}
 		if t.is(l.sql, "WHERE") {
 			start = l.pos

@@ -9,7 +9,7 @@ const (
 	ownEntity         // the row of one entity takes it
 )
 
-// variant is what the text of a plan depends on beside the statement's own.
+// variant is what the text of a plan depends on besides the statement's own.
 type variant struct {
 	own     ownMode
 	claimed bool // the own entry is an action's, with its event and context
@@ -20,7 +20,7 @@ type variant struct {
 	query     bool // the caller wants rows
 }
 
-// shape is how the result of a plan tells what happened.
+// shape is how the result of a plan shows what happened.
 type shape uint8
 
 const (
@@ -34,7 +34,7 @@ const (
 type plan struct {
 	text  string
 	shape shape
-	// sole: there is one entry at the most, whose id is given in whole.
+	// sole: there is at most one entry, whose id is given in full.
 	sole bool
 	ok   bool // false: the statement cannot be planned, the portable path takes it
 	// stale: the statement names a column that the table did not have.

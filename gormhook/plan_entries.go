@@ -14,20 +14,19 @@ type changed struct {
 	locked bool
 }
 
-// keyChanged is in the error of a statement that found a row under its lock
-// with another key than it had when the statement began: its change would pass
-// the row over.
+// keyChanged is in the error of a statement that found a locked row with another
+// key than it had when the statement began: its change would skip the row.
 const keyChanged = `audit: a key was changed meanwhile`
 
-// allChanged is a LIMIT that limits nothing, and fails where a row that was
-// locked has not been changed. It stands there because a limit is evaluated
-// once, also where there is no row.
+// allChanged is a LIMIT that limits nothing, and fails if a row that was locked
+// has not been changed. It is a LIMIT because that is evaluated once, even if
+// there is no row.
 const allChanged = "\nLIMIT CASE WHEN (SELECT count(*) FROM audit__old) <> (SELECT count(*) FROM audit__new) THEN ('" + keyChanged +
 	", of rows: ' || (SELECT count(*) FROM audit__old))::bigint END"
 
-// shapeOf returns the shape of the result: rows where the caller wants rows,
-// else the command tag, if each row that is affected leaves an entry. Where
-// that does not tell whether one was the action's own, something else does.
+// shapeOf returns the shape of the result: rows if the caller wants rows, else
+// the command tag, if each affected row leaves an entry. If that does not show
+// whether one was the action's own, another shape does.
 func (p *planner) shapeOf(each bool) shape {
 	tells := !p.variant.claimed || each && p.variant.own == ownFirst && !p.variant.contested
 	switch {
@@ -42,7 +41,7 @@ func (p *planner) shapeOf(each bool) shape {
 	}
 }
 
-// finish writes the INSERT of the entries behind the CTEs, and what the
+// finish writes the INSERT of the entries after the CTEs, and what the
 // statement returns.
 func (p *planner) finish(out *plan, b *strings.Builder, row changed) *plan {
 	owned := `FALSE`
@@ -68,7 +67,7 @@ func (p *planner) finish(out *plan, b *strings.Builder, row changed) *plan {
 		}
 		b.WriteString("\n)")
 	}
-	if out.shape == shapeTag { // of one row at the most, with or without an entry
+	if out.shape == shapeTag { // of at most one row, with or without an entry
 		b.WriteString("\nSELECT FROM " + row.from)
 		if row.locked {
 			b.WriteString(allChanged)
@@ -98,8 +97,8 @@ func (p *planner) finish(out *plan, b *strings.Builder, row changed) *plan {
 	return out
 }
 
-// returned is what the caller wants returned. A star is the table's columns,
-// not what the capture has beside them.
+// returned is what the caller wants returned. A star means the table's columns,
+// not those added by the capture.
 func (p *planner) returned() string {
 	if strings.TrimSpace(p.returning) != "*" {
 		return p.returning
@@ -114,9 +113,9 @@ func (p *planner) returned() string {
 	return b.String()
 }
 
-// contested writes the INSERT of the entries where somebody else may have
-// written the action's own, which only the index can tell; the row gets an entry
-// with an id of its own then. It returns the condition that it was written here.
+// contested writes the INSERT of the entries if somebody else may have written
+// the action's own, which only the index can tell; the row then gets an entry
+// with another id. It returns the condition that it was written here.
 func (p *planner) contested(out *plan, b *strings.Builder, row changed) (owned string) {
 	owned = `EXISTS (SELECT 1 FROM audit__own)`
 	own := p.own()
@@ -194,8 +193,8 @@ func (p *planner) rows(out *plan, row changed) string {
 }
 
 // insertion returns the INSERT of entries from audit__rows, up to its FROM.
-// Their seq is drawn as they are inserted, which is behind the lock of the
-// rows they are of.
+// Their seq is assigned as they are inserted, which is after their rows were
+// locked.
 func (p *planner) insertion(id, event, context string) string {
 	return `INSERT INTO audit_logs (id, trace_id, created_at, tenant_id, user_id, user_name, user_kind, on_behalf_of,
 	event, operation, model, entity_id, entity_name, before, after, outcome, context)

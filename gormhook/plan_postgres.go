@@ -36,7 +36,7 @@ const (
 	paramEntity  // only with ownEntity
 )
 
-// param writes a parameter of the plan's own.
+// param writes one of the plan's own parameters.
 func (p *planner) param(n int, typ string) string {
 	if n > paramNames && !p.variant.names {
 		n--
@@ -52,7 +52,7 @@ func planPostgres(query string, params int, s *subject, t *table, v variant) *pl
 	}
 	p := &planner{parsed: parsed, subject: s, table: t, variant: v, params: params}
 	if strings.Contains(parsed.table, ".") && strings.Contains(parsed.returning, parsed.table) {
-		return &plan{} // RETURNING "s"."t"."c" cannot be said of a CTE
+		return &plan{} // RETURNING "s"."t"."c" is not possible with a CTE
 	}
 	if p.returnsMore() {
 		return &plan{}
@@ -69,8 +69,8 @@ func planPostgres(query string, params int, s *subject, t *table, v variant) *pl
 	}
 }
 
-// returnsMore reports whether RETURNING asks for what a CTE does not have, the
-// columns of the system, or for the row as such, which has more in the CTE.
+// returnsMore reports whether RETURNING asks for what a CTE does not have
+// (system columns), or for the row as such, which has more in the CTE.
 func (p *planner) returnsMore() bool {
 	row := p.names[len(p.names)-1]
 	if p.alias != "" {
@@ -126,11 +126,11 @@ func (p *planner) insertPlan() *plan {
 		return p.finish(out, &b, row)
 	}
 
-	// DO UPDATE: the condition is evaluated on the row that is in the way,
-	// under its lock. It leaves the row's image in a setting of the
-	// transaction, from which RETURNING of the same row takes it: exact also
-	// where the row was not there when the statement began. It says which
-	// statement it is of: where a trigger leaves the row as it is, nobody takes it.
+	// DO UPDATE: the condition is evaluated on the conflicting row, under its
+	// lock. It leaves the row's image in a setting of the transaction, from
+	// which RETURNING of the same row takes it: exact even if the row did not
+	// exist when the statement began. It says which statement it is of: if a
+	// trigger leaves the row as it is, nobody takes it.
 	where := `TRUE`
 	if p.conflictWhere != "" {
 		where = p.conflictWhere
@@ -168,9 +168,9 @@ func (p *planner) insertPlan() *plan {
 	return p.finish(out, &b, row)
 }
 
-// diffOf returns the expression of the columns of one image that another has
-// otherwise. Text is compared: 1.0 and 1.00 are not the same value.
-// The digests of masked columns give way to the mask.
+// diffOf returns the expression of the columns of one image that differ in
+// another. Text is compared: 1.0 and 1.00 are not the same value.
+// The digests of masked columns are replaced by the mask.
 func diffOf(image, other string, masked []string) string {
 	value := `value`
 	if len(masked) > 0 {
@@ -261,8 +261,8 @@ func (p *planner) updatePlan() *plan {
 	}
 	b.WriteString("\n)")
 	one := p.ofOne(key)
-	// A trigger may leave a row as it is. And no other key than the one that the
-	// condition names can be under the lock.
+	// A trigger may leave a row as it is. And no key but the one that the
+	// condition names can be locked.
 	row.locked = !p.table.rewritten && !one
 	out := p.planned(false, one)
 	if out.shape == shapeCount && !p.variant.claimed && one {
@@ -271,14 +271,14 @@ func (p *planner) updatePlan() *plan {
 	return p.finish(out, &b, row)
 }
 
-// planned returns a plan without its text: whether each row that is affected
-// leaves an entry, and whether there is one at the most.
+// planned returns a plan without its text: whether each affected row leaves an
+// entry, and whether there is at most one.
 func (p *planner) planned(each, one bool) *plan {
 	return &plan{ok: true, shape: p.shapeOf(each), sole: one && !p.variant.contested}
 }
 
-// ofOne reports whether the condition names the whole key, each column by =
-// and a parameter, joined by AND alone: then there is one row at the most.
+// ofOne reports whether the condition names the whole key, each column with =
+// and a parameter, joined only by AND: then there is at most one row.
 func (p *planner) ofOne(key []int) bool {
 	named := map[string]bool{}
 	l := newLexer(p.where, postgresName)
@@ -307,9 +307,9 @@ func (p *planner) ofOne(key []int) bool {
 	}
 }
 
-// compared returns the columns whose change an update may make: those it sets,
-// or all where the database changes others along with them. It reports whether
-// it knows them all.
+// compared returns the columns that an update may change: those it sets, or all
+// if the database changes others along with them. It reports whether it knows
+// them all.
 func (p *planner) compared() ([]int, bool) {
 	var columns []int
 	if p.columns == nil || p.table.rewritten {
@@ -339,7 +339,7 @@ func (p *planner) compared() ([]int, bool) {
 }
 
 // updateEvent returns the event of an updated row: a row that comes back from
-// its soft delete is restored, one that goes is deleted.
+// its soft delete is restored, one that is soft-deleted is deleted.
 func (p *planner) updateEvent(b *strings.Builder, columns []int, old, now func(int) string) string {
 	if p.variant.deleted {
 		return `'delete'`
@@ -365,8 +365,8 @@ func (p *planner) jsonEvent() string {
 	return `CASE WHEN ` + now + ` = ` + old + ` THEN 'update' WHEN ` + now + ` THEN 'restore' ELSE 'delete' END`
 }
 
-// live returns the condition that a soft-delete column says the row is there:
-// null, or zero where it is a number or a flag.
+// live returns the condition that a soft-delete column says that the row is not
+// deleted: null, or zero if it is a number or a flag.
 func live(expr string) string {
 	return `(coalesce(` + expr + `::text, '0') IN ('0', 'false'))`
 }
@@ -386,7 +386,7 @@ func (p *planner) deletePlan() *plan {
 	})
 }
 
-// aliased is the table as it stands in FROM.
+// aliased is the table as it appears in FROM.
 func (p *planner) aliased() string {
 	if p.alias != "" {
 		return p.parsed.table + " AS " + p.alias
@@ -399,8 +399,8 @@ func (p *planner) of(alias string) func(i int) string {
 	return func(i int) string { return alias + "." + quote(p.table.columns[i].name) }
 }
 
-// rowOf makes a record of columns, to be compared by *<>, which knows equal
-// from identical and takes types that have no equality. Without the cast
+// rowOf makes a record of columns, to be compared by *<>, which distinguishes
+// equal from identical and accepts types without equality. Without the cast
 // PostgreSQL would compare the columns one by one.
 // JSON and floats are compared as they are spelled: neither white space nor
 // the sign of zero makes another value.

@@ -11,29 +11,29 @@ import (
 )
 
 // Plugin audits the writes of a [gorm.DB]. The zero value audits every model
-// of this db; it is a value, used once:
+// of this db. Pass it to Use, by value and once:
 //
 //	err := db.Use(gormhook.Plugin{})
 //
 // Initialize also makes the database the default recorder of package trail
-// where there is none, and makes the coming months' partitions on PostgreSQL.
-// The tables must be there by the first write: see store.Migrate.
+// if there is none, and creates the coming months' partitions on PostgreSQL.
+// The tables must exist by the first write: see store.Migrate.
 //
-// A second Use on the same db is refused. Handles of several databases each
-// have a plugin of their own, and so have two handles of one database.
+// A second Use on the same db is refused. Each handle needs its own plugin,
+// handles of several databases as well as two handles of one database.
 type Plugin struct {
 	// RequireActor refuses writes outside any action with [ErrNoActor]. By
-	// default each such statement is an action of its own, of the actor
+	// default each such statement is a separate action, of the actor
 	// trail.Unknown.
 	RequireActor bool
 
-	// Include, where it is not empty, names all that is audited; Exclude names
+	// Include, if not empty, lists everything that is audited; Exclude lists
 	// what is not. A name is that of a model (source_code), of a table
 	// (source_codes) or of a type (SourceCode).
 	Include, Exclude []string
 
-	// Models are models, as &User{}, to know of before they are used: where a
-	// statement names a table only, its model tells what is masked, left out and,
+	// Models registers models, such as &User{}, before first use: if a
+	// statement names only a table, its model tells what is masked, left out and,
 	// on SQLite, a flag. Models that were read or written are known anyway.
 	Models []any
 
@@ -45,12 +45,12 @@ type Plugin struct {
 	// disagree, the stricter holds.
 	MaskColumns, ShowColumns, OmitColumns []string
 
-	// Raw says what becomes of raw SQL that changes data, which cannot be
+	// Raw says what happens to raw SQL that changes data, which cannot be
 	// imaged. The default is [RawRecord].
 	Raw RawPolicy
 
-	// MaxRows bounds the rows of one statement that are imaged; zero is no
-	// bound. Above it stands one summary entry with the condition and the
+	// MaxRows bounds the rows of one statement that are imaged; zero means no
+	// bound. Above it one summary entry is written, with the condition and the
 	// number of rows, or, with RefuseAbove, the statement is refused with
 	// [ErrTooManyRows].
 	MaxRows     int
@@ -59,25 +59,25 @@ type Plugin struct {
 	// BestEffort lets a change stand although it could not be recorded. Each
 	// such change is counted and reported to OnError. By default the change
 	// fails with the error. It costs a savepoint for each statement in a
-	// transaction of the caller's.
+	// caller's transaction.
 	BestEffort bool
 
-	// OnError is told of each failure to record, with either policy. It runs
+	// OnError is called for each failure to record, with either policy. It runs
 	// on the goroutine of the write and must not write through the same db.
 	OnError func(ctx context.Context, err error)
 
 	// KeepTransaction keeps the BEGIN and COMMIT of GORM's implicit
-	// transaction around single statements on PostgreSQL, which otherwise go
-	// without wherever nothing else would be in it.
+	// transaction around single statements on PostgreSQL, which are otherwise
+	// skipped if nothing else would be in it.
 	KeepTransaction bool
 
-	// Portable takes the portable path on PostgreSQL as well.
+	// Portable uses the portable path on PostgreSQL as well.
 	Portable bool
 }
 
 var _ gorm.Plugin = Plugin{}
 
-// RawPolicy says what becomes of raw SQL that changes data.
+// RawPolicy says what happens to raw SQL that changes data.
 type RawPolicy uint8
 
 const (
@@ -86,26 +86,26 @@ const (
 	RawRecord RawPolicy = iota
 	// RawRefuse fails the statement with [ErrRawSQL] before it is run.
 	RawRefuse
-	// RawIgnore lets it pass unseen.
+	// RawIgnore ignores it.
 	RawIgnore
 )
 
 var (
-	// ErrNoActor is the error of a write outside any action, where
+	// ErrNoActor is returned by a write outside any action, if
 	// Plugin.RequireActor is set.
-	ErrNoActor = errors.New("gormhook: a write needs an action: no trace in its context")
-	// ErrRawSQL is the error of raw SQL that changes data, where Plugin.Raw is
+	ErrNoActor = errors.New("gormhook: a write requires an action: its context carries no trace")
+	// ErrRawSQL is returned for raw SQL that changes data, if Plugin.Raw is
 	// RawRefuse.
 	ErrRawSQL = errors.New("gormhook: raw SQL that changes data is refused")
-	// ErrTooManyRows is the error of a statement above Plugin.MaxRows, where
+	// ErrTooManyRows is returned by a statement above Plugin.MaxRows, if
 	// Plugin.RefuseAbove is set.
 	ErrTooManyRows = errors.New("gormhook: the statement changes more rows than are allowed at once")
-	// ErrKeyChanged is the error of an update, inside a transaction, that
-	// waited for another one which changed the key of a row to be updated. It
-	// has changed nothing; run the transaction again, as after a serialization
-	// failure. Outside a transaction the plugin does so by itself.
+	// ErrKeyChanged is returned by an update in a transaction that waited
+	// while another changed the key of a row to be updated. It has changed
+	// nothing; run the transaction again, as after a serialization failure.
+	// Outside a transaction the plugin does so by itself.
 	ErrKeyChanged = errors.New("gormhook: the key of a row was changed while its update waited: run the transaction again")
-	// ErrNotRecorded marks every error that stems from recording, not from the
+	// ErrNotRecorded is wrapped by every error of recording, as opposed to the
 	// change itself; the cause is wrapped as well.
 	ErrNotRecorded = errors.New("gormhook: the change could not be recorded")
 )
@@ -114,8 +114,8 @@ var (
 func (Plugin) Name() string { return "audit" }
 
 // Initialize implements [gorm.Plugin]. It fails for databases other than
-// PostgreSQL and SQLite, for settings that contradict each other, and where
-// GORM's own callbacks are not where they belong.
+// PostgreSQL and SQLite, for settings that contradict each other, and if
+// GORM's own callbacks are not in their places.
 func (p Plugin) Initialize(db *gorm.DB) error {
 	switch name := db.Dialector.Name(); name {
 	case postgresName, sqliteName:
@@ -129,7 +129,7 @@ func (p Plugin) Initialize(db *gorm.DB) error {
 	for i, model := range p.Models {
 		stmt := &gorm.Statement{DB: db}
 		if err := stmt.Parse(model); err != nil {
-			return fmt.Errorf("gormhook: Plugin.Models[%d], a %T, is no model: %w", i, model, err)
+			return fmt.Errorf("gormhook: Plugin.Models[%d], a %T, is not a model: %w", i, model, err)
 		}
 		h.subjects.tell(stmt.Schema)
 		if err := h.subjects.named(&h.plugin, stmt.Schema, stmt.Schema.Table).invalid; err != nil {
@@ -141,13 +141,13 @@ func (p Plugin) Initialize(db *gorm.DB) error {
 
 func (p *Plugin) check() error {
 	if p.MaxRows < 0 {
-		return fmt.Errorf("gormhook: Plugin.MaxRows is %d: zero or more expected", p.MaxRows)
+		return fmt.Errorf("gormhook: Plugin.MaxRows is %d, must be zero or more", p.MaxRows)
 	}
 	if p.RefuseAbove && p.MaxRows == 0 {
 		return errors.New("gormhook: Plugin.RefuseAbove is set without a bound in MaxRows")
 	}
 	if p.Raw > RawIgnore {
-		return fmt.Errorf("gormhook: Plugin.Raw is %d: RawRecord, RawRefuse or RawIgnore expected", p.Raw)
+		return fmt.Errorf("gormhook: Plugin.Raw is %d, must be RawRecord, RawRefuse or RawIgnore", p.Raw)
 	}
 	return nil
 }

@@ -13,9 +13,9 @@ import (
 	"github.com/infrakitchen/audit/trail"
 )
 
-// portable runs the statement and writes its entries by statements of their
-// own: the rows before under their lock, the change with RETURNING, the
-// entries. All is in one transaction, which is opened here where there is none.
+// portable runs the statement and writes its entries in separate statements:
+// the rows before it, under lock, the change with RETURNING, the entries. All
+// of it is in one transaction, which is opened here if there is none.
 func (c *capture) portable(r *request) (response, error) {
 	if transaction(r.pool) != nil {
 		out, owned, err := c.whole(r, c.steps)
@@ -62,9 +62,9 @@ func (c *capture) whole(r *request, do func(*request) (response, bool, error)) (
 }
 
 // errNoTransaction is the error of a connection that cannot begin one.
-var errNoTransaction = errors.New("the connection begins no transactions")
+var errNoTransaction = errors.New("the connection cannot begin transactions")
 
-// inTransaction runs f in a transaction of its own.
+// inTransaction runs f in a new transaction.
 func inTransaction(ctx context.Context, pool gorm.ConnPool, f func(gorm.ConnPool) error) (err error) {
 	var tx gorm.ConnPool
 	switch b := pool.(type) {
@@ -103,7 +103,7 @@ type image struct {
 	id     string // identifies the row while the transaction lasts
 	entity string
 	values []string
-	// secrets are what stood in masked columns, to tell whether they changed.
+	// secrets are the values of masked columns, to tell whether they changed.
 	secrets map[int]string
 }
 
@@ -173,8 +173,7 @@ func (w written) LastInsertId() (int64, error) {
 // RowsAffected implements [sql.Result].
 func (w written) RowsAffected() (int64, error) { return w.affected, nil }
 
-// entries makes the entries of what changed; rows that are as they were have
-// none.
+// entries makes the entries of what changed; unchanged rows have none.
 func (c *capture) entries(r *request, parsed *parsed, changes []change) (entries []trail.Entry, owned bool, err error) {
 	ids := newRowIDs(r.at)
 	for n, ch := range changes {
@@ -203,7 +202,7 @@ func (c *capture) entries(r *request, parsed *parsed, changes []change) (entries
 		if !owned && r.isOwn(len(entries), e.EntityID) {
 			own := e
 			own.ID = r.id
-			if !r.claim.Held { // a trace of this statement's own
+			if !r.claim.Held { // this statement has its own trace
 				owned = true
 				entries = append(entries, own)
 				continue
@@ -279,7 +278,7 @@ func (r *request) label(n, of int, img *image) string {
 	return ""
 }
 
-// opaque runs a statement that cannot be read, and writes that it was run.
+// opaque runs a statement that cannot be parsed, and records that it was run.
 func (c *capture) opaque(r *request) (out response, owned bool, err error) {
 	s := summaryOf(r.text, c.hook.dialect, nil)
 	// No database counts what a view's triggers or a table's rules do in its place.

@@ -14,15 +14,15 @@ import (
 	"github.com/infrakitchen/audit/trail"
 )
 
-// summary is what is known of a statement by its text alone.
+// summary is what is known about a statement from its text alone.
 type summary struct {
 	event     trail.Event // empty: it changes no data
 	operation trail.Operation
 	table     string
 	schema    bool // it changes the schema
-	rollback  bool // it takes back what came behind a savepoint
-	uncounted bool // no database says how many rows it changed, as of TRUNCATE
-	within    bool // the verb stands in a WITH
+	rollback  bool // it takes back what came after a savepoint
+	uncounted bool // no database says how many rows it changed, as for TRUNCATE
+	within    bool // the verb is in a WITH
 }
 
 // summaryOf reads the verb and the table of a statement that may hold several,
@@ -35,14 +35,14 @@ func summaryOf(sql, dialect string, passed func(table string) bool) summary {
 	looking, analyzed := false, false
 	depth := 0 // of brackets
 	statements := 0
-	var body int // of BEGIN and CASE in a trigger or a function: what is in it is only said
+	var body int // of BEGIN and CASE in a trigger or a function, whose content is not run
 	var bodied bool
 	var before token
 	for {
 		t := l.next()
 		if t.kind == tokenEnd {
-			// How many rows the last statement met, or a query over what was
-			// written, says nothing of the others.
+			// The row count of the last statement, or of a query over what was
+			// written, says nothing about the others.
 			s.uncounted = s.uncounted || s.event != "" && (statements > 1 || s.within)
 			return s
 		}
@@ -57,12 +57,12 @@ func summaryOf(sql, dialect string, passed func(table string) bool) summary {
 				s.rollback = true
 				looking = false
 			case t.is(sql, "EXPLAIN"), t.is(sql, "GRANT"), t.is(sql, "REVOKE"):
-				looking = false // they name what writes; EXPLAIN ANALYZE runs it
+				looking = false // they only name writes; EXPLAIN ANALYZE runs them
 			case t.is(sql, "SELECT"), t.is(sql, "VALUES"), t.is(sql, "PRAGMA"):
 				looking = false
 			case t.is(sql, "COPY"):
 				s.copies(*l)
-				looking = true // a query may stand in it
+				looking = true // it may contain a query
 			default:
 				looking = true
 			}
@@ -96,7 +96,7 @@ func summaryOf(sql, dialect string, passed func(table string) bool) summary {
 	}
 }
 
-// copies takes COPY of a table FROM somewhere for what it is.
+// copies recognizes COPY of a table FROM somewhere as a write.
 func (s *summary) copies(l lexer) {
 	t := l.next()
 	if s.event != "" || t.kind != tokenName && t.kind != tokenWord {
@@ -115,8 +115,8 @@ func (s *summary) copies(l lexer) {
 	}
 }
 
-// read takes the verb at t, if there is one that is none of FOR UPDATE, DO
-// UPDATE, ON DELETE and their like.
+// read takes the verb at t, if there is one that is not part of FOR UPDATE, DO
+// UPDATE, ON DELETE and similar.
 func (s *summary) read(l *lexer, before, t token) {
 	for _, word := range []string{"FOR", "KEY", "DO", "ON"} {
 		if before.is(l.sql, word) {
@@ -157,13 +157,13 @@ func (s *summary) read(l *lexer, before, t token) {
 	}
 }
 
-// maxSQL bounds what is kept of a raw statement, in characters.
+// maxSQL bounds the recorded text of a raw statement, in characters.
 const maxSQL = 4096
 
 // withoutLiterals returns the text of a statement with a question mark in
-// place of everything that may be a value. Comments are left out. SQLite takes
-// a text in double quotes for a value where it is no name, so those stay only
-// where a name must be.
+// place of everything that may be a value. Comments are left out. SQLite treats
+// text in double quotes as a value if it is not a name, so it stays only where
+// a name is required.
 func withoutLiterals(sql, dialect string) string {
 	var b strings.Builder
 	l := newLexer(sql, dialect)
@@ -209,7 +209,7 @@ func (h *hook) raw(next func(*gorm.DB)) func(*gorm.DB) {
 		if stmt.Schema != nil && stmt.Table == stmt.Schema.Table {
 			h.subjects.tell(stmt.Schema)
 		}
-		if h.dialect == sqliteName && db.Error == nil && !db.DryRun { // an application may write in transactions only
+		if h.dialect == sqliteName && db.Error == nil && !db.DryRun { // an application may write only in transactions
 			h.prepared.prepare(stmt.Context, stmt.ConnPool)
 		}
 		if db.Error != nil || db.DryRun || stmt.SQL.Len() == 0 {
@@ -273,7 +273,7 @@ func (h *hook) rolledBack(stmt *gorm.Statement) {
 	}
 }
 
-// rawCapture runs one raw statement and writes that it was run, in one
+// rawCapture runs one raw statement and records that it was run, in one
 // transaction.
 type rawCapture struct {
 	gorm.ConnPool
@@ -373,8 +373,8 @@ func (c *rawCapture) inside(r *request, both func(gorm.ConnPool) error, f func(g
 	return err
 }
 
-// elsewhere reports whether rows may have changed though none was counted: those
-// of another table, by a view's triggers or a table's rules.
+// elsewhere reports whether rows may have changed although none was counted:
+// those of another table, through a view's triggers or a table's rules.
 func (h *hook) elsewhere(r *request, s summary) bool {
 	t, err := h.tables.of(r.ctx, r.pool, h.dialect, tableKey{name: quote(s.table)})
 	return err == nil && t.exists && t.elsewhere

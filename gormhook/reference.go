@@ -5,17 +5,17 @@ import (
 	"strings"
 )
 
-// reference is a foreign key by which rows of a table change along with those
-// that they refer to: ON DELETE or ON UPDATE CASCADE, SET NULL, SET DEFAULT.
+// reference is a foreign key through which rows of a table change along with
+// those that they refer to: ON DELETE or ON UPDATE CASCADE, SET NULL, SET DEFAULT.
 type reference struct {
 	table    string   // whose rows change, qualified and quoted
-	columns  []string // of theirs
+	columns  []string // of those rows
 	refers   []string // the columns they refer to
 	onDelete action
 	onUpdate action
 }
 
-// action is what becomes of the rows that refer.
+// action is what happens to the referring rows.
 type action string
 
 const (
@@ -25,8 +25,8 @@ const (
 	actionSetDefault action = "SET DEFAULT"
 )
 
-// actionOf reads an action as a database calls it. What only forbids a change
-// is none.
+// actionOf reads an action by a database's name for it. One that only forbids a
+// change counts as none.
 func actionOf(name string) action {
 	switch name {
 	case "c", string(actionCascade):
@@ -40,8 +40,8 @@ func actionOf(name string) action {
 	}
 }
 
-// moved returns what becomes of rows that refer to rows which are deleted, or
-// else of which the columns that changes reports are set.
+// moved returns what happens to rows that refer to rows which are deleted, or
+// else whose columns reported by changes are set.
 func (r *reference) moved(deleted bool, changes func(column string) bool) action {
 	switch {
 	case deleted:
@@ -59,7 +59,7 @@ func (r *reference) has(column string) bool {
 }
 
 // followed reports whether other rows change along with those of a statement.
-// An upsert is none that is: of what it updates no key is known ahead.
+// An upsert does not count: the keys of what it updates are not known before.
 func (t *table) followed(p *parsed) bool {
 	if p.verb == verbInsert && !p.or {
 		return false

@@ -12,19 +12,19 @@ import (
 )
 
 // collected are the rows of a query, read to the end, so that the connection
-// is free and part of the columns can be kept from the caller.
+// is free and some columns can be hidden from the caller.
 type collected struct {
 	columns []string
 	types   []*sql.ColumnType
 	values  [][]any // as the driver gives them
 }
 
-// collect runs a query and reads its rows, of which replay makes rows again.
+// collect runs a query and reads its rows, which replay turns into rows again.
 func collect(ctx context.Context, pool gorm.ConnPool, query string, args []any) (*collected, error) {
 	return gather(ctx, pool, query, args, true)
 }
 
-// gather is collect; without types, the rows cannot be replayed.
+// gather is collect; without types the rows cannot be replayed.
 func gather(ctx context.Context, pool gorm.ConnPool, query string, args []any, types bool) (c *collected, err error) {
 	rows, err := pool.QueryContext(ctx, query, args...)
 	if err != nil {
@@ -71,7 +71,7 @@ func (c *collected) first(n int) *collected {
 // database/sql makes *sql.Rows for drivers only, so this is one.
 func (c *collected) replay(ctx context.Context) (*sql.Rows, error) {
 	db, ctx := replayed(ctx, c)
-	defer db.Close()                //nolint:errcheck // rows that are open outlive it, and it holds nothing else
+	defer db.Close()                //nolint:errcheck // open rows outlive it, and it holds nothing else
 	return db.QueryContext(ctx, "") //nolint:sqlclosecheck // they are the caller's
 }
 
@@ -90,7 +90,7 @@ func failedRow(ctx context.Context, err error) *sql.Row {
 }
 
 // replayed returns a database that answers every query with what. It lives for
-// one query: an open one would keep a goroutine of database/sql for good.
+// one query: an open one would keep a goroutine of database/sql forever.
 func replayed(ctx context.Context, what any) (*sql.DB, context.Context) {
 	return sql.OpenDB(replayConnector{}), context.WithValue(context.WithoutCancel(ctx), replayKey{}, what)
 }
@@ -108,7 +108,7 @@ var (
 	_ driver.QueryerContext = replayConn{}
 )
 
-var errReplay = errors.New("gormhook: rows that were read already can only be read again")
+var errReplay = errors.New("gormhook: buffered rows can only be read")
 
 func (replayConnector) Connect(context.Context) (driver.Conn, error) { return replayConn{}, nil }
 func (replayConnector) Driver() driver.Driver                        { return replayDriver{} }

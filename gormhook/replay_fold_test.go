@@ -26,7 +26,7 @@ func (e *replayEntry) String() string {
 	return fmt.Sprintf("seq %d %s %s %s %q: %s -> %s", e.seq, e.event, e.operation, e.model, e.entity, e.rawOld, e.rawNew)
 }
 
-// entriesAfter returns the entries that were written behind seq, in order.
+// entriesAfter returns the entries that were written after seq, in order.
 func (s *replaySchema) entriesAfter(db *gorm.DB, seq int64) ([]replayEntry, error) {
 	var entries []replayEntry
 	err := eachRow(db, func(rows *sql.Rows) error {

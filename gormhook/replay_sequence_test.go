@@ -38,7 +38,7 @@ var replayOperations = [][]replayOperation{
 
 // Invariant 2: folding the entries of a table in the order of seq rebuilds its
 // rows exactly, whatever sequence of operations made them. And 3 and 4 with it:
-// the before of each entry is what the entries ahead of it made, and each trace
+// the before of each entry is what the entries before it made, and each trace
 // has one entry of its id.
 func TestReplay(t *testing.T) {
 	n := sequences
@@ -210,7 +210,7 @@ func (r *replay) operate(t *rapid.T, db *gorm.DB, from []replayOperation, depth 
 			err := r.operate(t, tx, from, depth+1)
 			if err != nil && (r.path.postgres() || rapid.Bool().Draw(t, "return")) {
 				return err
-			} // else SQLite goes on as if the statement had not been
+			} // else SQLite continues as if the statement had not been
 		}
 		if rapid.IntRange(0, 3).Draw(t, "roll back") == 0 {
 			return errRollback

@@ -11,7 +11,7 @@ import (
 	"github.com/infrakitchen/audit/gormhook"
 )
 
-// RETURNING may ask for what is no column: whether an upsert inserted, where a
+// RETURNING may ask for what is not a column: whether an upsert inserted, where a
 // row is, the row as such. The caller gets what it would get without the plugin.
 func TestReturningWhatIsNoColumn(t *testing.T) {
 	for _, r := range routes()[1:] {

@@ -11,9 +11,9 @@ import (
 
 // rowIDs are the ids of the entries of one statement: their instant, the number
 // of the entry where a UUID of version 7 has its variant and what follows it (a
-// counter, RFC 9562, 6.2, method 1), and what is random, once for all. So they
-// are in the order of their entries, and go to the end of an index, where ids
-// at random would be all over its last pages.
+// counter, RFC 9562, 6.2, method 1), and random bits that all share. So they
+// are in the order of their entries, and go to the end of an index, where
+// random ids would be spread over its last pages.
 type rowIDs struct {
 	base uuid.UUID
 	n    uint32
@@ -29,7 +29,7 @@ func (r *rowIDs) next() uuid.UUID {
 	return id
 }
 
-// text returns what is ahead of the number and behind it, for a plan.
+// text returns what is before and after the number, for a plan.
 func (r *rowIDs) text() string {
 	text := r.base.String()
 	return text[:19] + text[28:]

@@ -6,11 +6,11 @@ import (
 	"github.com/infrakitchen/audit/trail"
 )
 
-// quote writes an identifier for PostgreSQL and SQLite alike.
+// quote writes an identifier for PostgreSQL and SQLite.
 func quote(name string) string { return `"` + strings.ReplaceAll(name, `"`, `""`) + `"` }
 
-// literal writes a constant text. It is for names of columns and words of our
-// own only: no value of the application ever stands in a text.
+// literal writes a constant text. It is only for column names and our own
+// words: a value of the application is never part of a text.
 func literal(s string) string {
 	if strings.Contains(s, `\`) {
 		return ` E'` + strings.ReplaceAll(strings.ReplaceAll(s, `\`, `\\`), `'`, `''`) + `'`
@@ -22,9 +22,9 @@ func literal(s string) string {
 // without zone is read as UTC, which is how pgx writes it.
 const timeFormat = `'YYYY-MM-DD"T"HH24:MI:SS.US"Z"'`
 
-// imageOf returns the expression of a column's value in an image, as whatever
-// jsonb_build_object takes, and whether that differs from what to_jsonb of the
-// row has anyway.
+// imageOf returns the expression of a column's value in an image, as an argument
+// of jsonb_build_object, and whether that differs from what to_jsonb of the row
+// has anyway.
 func (c *column) imageOf(expr string, r rule) (image string, differs bool) {
 	switch r {
 	case ruleDigest:
@@ -51,8 +51,8 @@ func (c *column) imageOf(expr string, r rule) (image string, differs bool) {
 }
 
 // spellArray spells each element of an array. An empty array has no elements
-// to aggregate, and one of several dimensions would lose them: that one is
-// left as the database spells it.
+// to aggregate, and a multidimensional one would lose its dimensions: that one
+// is left as the database spells it.
 func spellArray(expr, element string) string {
 	return `CASE WHEN array_ndims(` + expr + `) > 1 THEN to_jsonb(` + expr + `) WHEN ` + expr + ` IS NOT NULL THEN coalesce((SELECT jsonb_agg(` +
 		element + ` ORDER BY n) FROM unnest(` + expr + `) WITH ORDINALITY AS u(e, n)), '[]'::jsonb) END`
@@ -115,7 +115,7 @@ func (t *table) entityID(s *subject, key []int, expr func(i int) string) string 
 }
 
 // object returns the expression of a JSON object of the given columns.
-// jsonb_build_object takes a hundred arguments at the most.
+// jsonb_build_object takes at most a hundred arguments.
 func (t *table) object(s *subject, columns []int, expr func(i int) string) string {
 	return t.objectBy(s.rule, columns, expr)
 }
@@ -148,9 +148,9 @@ func (t *table) objectBy(rules func(column string) rule, columns []int, expr fun
 	return b.String() + `)`
 }
 
-// row returns the expression of the image of a whole row, which alias names:
-// all that to_jsonb has of it, with the spelling of the trail. A column that
-// was added to the table since it was read is in it as well.
+// row returns the expression of the image of a whole row, named by alias:
+// everything that to_jsonb has of it, in the spelling of the trail. A column
+// added to the table since it was read is included.
 func (t *table) row(rules func(column string) rule, alias string, without ...string) string {
 	omit := without
 	var respelled []int
@@ -167,8 +167,8 @@ func (t *table) row(rules func(column string) rule, alias string, without ...str
 	}
 	text := `to_jsonb(` + alias + `.*)` // without the star a column of that name would be meant
 	if len(respelled) > 0 {
-		// Of two columns of one name jsonb keeps the last. That costs less than
-		// to join two objects.
+		// Of two columns with one name jsonb keeps the last. That costs less than
+		// joining two objects.
 		var b strings.Builder
 		for _, i := range respelled {
 			c := &t.columns[i]

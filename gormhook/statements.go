@@ -12,13 +12,13 @@ import (
 
 // statements keeps what the portable path sends to SQLite prepared: for one row
 // it takes longer to parse a statement than to run it. A text is prepared once
-// it has come twice, ahead of a transaction: within one, a statement that is
-// prepared is that transaction's own.
+// it has come twice, before a transaction: a statement prepared within one
+// belongs to that transaction.
 type statements struct {
 	mu    sync.RWMutex
 	ready map[string]*sql.Stmt
 	known map[string]bool // texts that have come; true: to be prepared
-	due   bool            // some are
+	due   bool            // some are to be prepared
 }
 
 const (
@@ -28,8 +28,8 @@ const (
 )
 
 // prepare prepares what is due, through a connection of the pool, for which it
-// may have to wait: nobody waits for it meanwhile. What cannot be prepared is
-// sent as it is, and the database says why not.
+// may have to wait without blocking others. What cannot be prepared is sent as it
+// is, and the database says why not.
 func (s *statements) prepare(ctx context.Context, pool gorm.ConnPool) {
 	db, ok := pool.(*sql.DB)
 	if !ok {
@@ -38,7 +38,7 @@ func (s *statements) prepare(ctx context.Context, pool gorm.ConnPool) {
 	for _, text := range s.take() {
 		if stmt, err := db.PrepareContext(ctx, text); err == nil {
 			for _, old := range s.keep(text, stmt) {
-				_ = old.Close() // whoever runs it has it until then
+				_ = old.Close() // it stays usable for whoever is running it
 			}
 		}
 	}
@@ -64,7 +64,7 @@ func (s *statements) take() (texts []string) {
 	return texts
 }
 
-// keep keeps a statement, and returns those that are kept no more.
+// keep keeps a statement, and returns those that are no longer kept.
 func (s *statements) keep(text string, stmt *sql.Stmt) (old []*sql.Stmt) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -81,7 +81,7 @@ func (s *statements) keep(text string, stmt *sql.Stmt) (old []*sql.Stmt) {
 	return old
 }
 
-// of returns the prepared statement of a text, nil where there is none yet.
+// of returns the prepared statement of a text, nil if there is none yet.
 func (s *statements) of(text string) *sql.Stmt {
 	s.mu.RLock()
 	stmt := s.ready[text]
@@ -102,8 +102,8 @@ func (s *statements) of(text string) *sql.Stmt {
 	return nil
 }
 
-// over returns a transaction whose statements are taken from those that are
-// prepared. GORM's own cache of statements does as well.
+// over returns a transaction whose statements are taken from the prepared ones.
+// GORM's own statement cache does the same.
 func (s *statements) over(pool gorm.ConnPool) gorm.ConnPool {
 	tx, ok := pool.(*sql.Tx)
 	if !ok {

@@ -22,15 +22,15 @@ type Modeler interface{ AuditModel() string }
 // Namer labels a row in the trail, as people call it.
 type Namer interface{ AuditName() string }
 
-// subject is what the trail calls a table, and which of its columns it keeps.
-// It is worked out once for each model and table.
+// subject is what the trail calls a table, and which of its columns it records.
+// It is computed once for each model and table.
 type subject struct {
 	model    string
 	excluded bool
 	schema   *schema.Schema // nil for a table without a model
 	namer    bool
 	name     string // the column that labels a row
-	// softDelete is the column that says that a row is deleted, or empty.
+	// softDelete is the column that marks a row as deleted, or empty.
 	softDelete string
 	rules      map[string]rule
 	ruled      atomic.Pointer[ruled]
@@ -66,11 +66,11 @@ type subjectKey struct {
 type subjects struct {
 	known  memo[subjectKey, *subject]
 	mu     sync.Mutex
-	models sync.Map // a table's name, and its bare name behind a dot -> schemas used with it, the one that knows most ahead
+	models sync.Map // a table's name, and its bare name behind a dot -> schemas used with it, the one that knows most first
 	told   sync.Map // *schema.Schema of a model that was read or named, not written
 }
 
-// tell makes a model known to its own table, before anything is written with it.
+// tell registers a model for its own table, before anything is written with it.
 func (s *subjects) tell(sch *schema.Schema) {
 	if _, known := s.told.Load(sch); known {
 		return
@@ -140,8 +140,8 @@ func (s *subjects) with(table string) []*schema.Schema {
 }
 
 // model returns the schema of the model that was seen with a table, for a
-// statement that names only the table. SQLite does not know a bool when it
-// sees one, the model does.
+// statement that names only the table. SQLite cannot recognize a bool, the
+// model can.
 func (s *subjects) model(sub *subject, table string) *schema.Schema {
 	if sub.schema != nil {
 		return sub.schema
@@ -157,10 +157,10 @@ func (s *subjects) seen(table string) *schema.Schema {
 	return nil
 }
 
-// newSubject makes the subject of a table, of which models are those that were
-// used with it. Where the statement's own model is another table's, or where it
-// has none, the table's own speaks for it. What any of them masks or leaves out
-// is a secret, whoever writes it.
+// newSubject makes the subject of a table; models are those that were used with
+// it. If the statement's own model is another table's, or it has none, the
+// table's own applies. What any of them masks or leaves out is a secret, whoever
+// writes it.
 func newSubject(p *Plugin, sch *schema.Schema, table string, models []*schema.Schema) *subject {
 	bare := bareName(table)
 	owns := func(m *schema.Schema) bool { return m != nil && bareName(m.Table) == bare }
@@ -181,7 +181,7 @@ func newSubject(p *Plugin, sch *schema.Schema, table string, models []*schema.Sc
 	return s
 }
 
-// keepSecrets takes the rules of another model of the table where there are none.
+// keepSecrets takes over the rules of another model of the table if there are none.
 func (s *subject) keepSecrets(sch *schema.Schema) {
 	for _, f := range sch.Fields {
 		if f.DBName == "" || s.rules[fold(f.DBName)] != ruleByName {
@@ -250,11 +250,11 @@ func (s *subject) readModel(sch *schema.Schema, owns bool) {
 	}
 }
 
-// fold is how rules know a column: a database may spell its name in another
-// case than the model.
+// fold returns a column's name as used in rules: a database may spell it in
+// another case than the model.
 func fold(column string) string { return strings.ToLower(column) }
 
-// rule returns what becomes of a column.
+// rule returns what happens to a column.
 func (s *subject) rule(column string) rule {
 	r := max(s.rules[fold(column)], s.plugin.columnRule(s.model, column))
 	if s.invalid != nil {

@@ -81,7 +81,7 @@ type world struct {
 	audited *side
 	twin    *twin
 	shapes  map[string]*shape
-	given   map[string]content // what the tables of a trial hold ahead of it
+	given   map[string]content // what the tables of a trial hold before it
 }
 
 func newWorld(tb testing.TB, r route, tw *twin) *world {
@@ -95,7 +95,7 @@ func newWorld(tb testing.TB, r route, tw *twin) *world {
 		tb.Fatal(err)
 	}
 	w.audited.furnish(tb, r.engine)
-	// The suite reads what is behind the last entry it has seen.
+	// The suite reads what comes after the last entry it has seen.
 	if _, err := w.audited.desk.ExecContext(tb.Context(), `CREATE INDEX seen ON audit_logs (seq)`); err != nil {
 		tb.Fatal(err)
 	}

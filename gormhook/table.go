@@ -49,20 +49,20 @@ type column struct {
 type table struct {
 	exists bool
 	plain  bool // an ordinary or partitioned table, without rules
-	// elsewhere: what is written may go elsewhere, where nobody counts it.
+	// elsewhere: writes may go elsewhere, where nobody counts them.
 	elsewhere bool
 	oid       string
 	columns   []column
 	key       []int           // the primary key, else nil
-	unique    [][]int         // further unique keys that no condition narrows
+	unique    [][]int         // further unique keys, without a condition
 	strong    map[string]bool // PostgreSQL: columns of unique keys, which foreign keys may refer to
-	// conflicts are, on SQLite, all unique keys, those of some rows included;
-	// nil stands for one over expressions.
+	// conflicts are, on SQLite, all unique keys, partial ones included; nil
+	// stands for one over expressions.
 	conflicts  [][]int
 	collations [][]string // by which each of them compares its columns
 
 	// rewritten: a trigger may change a row as it is written, or a column is
-	// computed from others; the columns that a statement sets are not all.
+	// computed from others; more columns may change than a statement sets.
 	rewritten bool
 	// after: a trigger runs after a row is written and may change it again.
 	after bool
@@ -70,15 +70,15 @@ type table struct {
 	// deferred: a constraint or trigger waits for the commit.
 	deferred bool
 
-	// references are the foreign keys that change other rows along.
+	// references are the foreign keys that change other rows too.
 	references []reference
 
-	// replaces: on SQLite, a key says ON CONFLICT REPLACE: the rows in the way of
-	// a plain insert are deleted.
+	// replaces: on SQLite, a key has ON CONFLICT REPLACE: the rows that conflict
+	// with a plain insert are deleted.
 	replaces bool
 
 	rowid      bool   // SQLite: there is a rowid
-	rowidName  string // SQLite: how to say it, for a column may be called so
+	rowidName  string // SQLite: its name, since a column may be named rowid
 	rowidAlias string // SQLite: the column that is the rowid
 	generation uint64
 	read       time.Time
@@ -102,8 +102,8 @@ func (t *table) column(name string) (int, bool) {
 	return 0, false
 }
 
-// tables remembers what the database said of each table, until something that
-// passes through this db changes the schema.
+// tables caches what the database says about each table, until something that
+// goes through this db changes the schema.
 type tables struct {
 	known      memo[tableKey, *table]
 	generation atomic.Uint64
@@ -129,7 +129,7 @@ func (ts *tables) forget() {
 	ts.known.clear()
 }
 
-// changed says that a statement has changed the schema, in tx if that is not nil.
+// changed notes that a statement has changed the schema, in tx if that is not nil.
 func (ts *tables) changed(tx any) {
 	if t, ok := tx.(*sql.Tx); ok {
 		ts.pending.Store(t)
@@ -137,8 +137,8 @@ func (ts *tables) changed(tx any) {
 	ts.forget()
 }
 
-// private reports whether pool is a transaction whose schema is its own. What
-// others know is forgotten when it has ended, either way.
+// private reports whether pool is a transaction that sees its own schema. The
+// cache is dropped when it has ended, either way.
 func (ts *tables) private(pool gorm.ConnPool) bool {
 	t := ts.pending.Load()
 	if t == nil {
@@ -154,7 +154,7 @@ func (ts *tables) private(pool gorm.ConnPool) bool {
 }
 
 // of returns the table by its name as the statement writes it, reading it
-// through pool where it is not known.
+// through pool if it is not known.
 func (ts *tables) of(ctx context.Context, pool gorm.ConnPool, dialect string, key tableKey) (*table, error) {
 	private := ts.private(pool) //nolint:contextcheck // nothing is asked of the server
 	if ts.paths.Load() && dialect == postgresName {
@@ -192,8 +192,8 @@ func (ts *tables) cached(key tableKey) (*table, bool) {
 }
 
 // identity returns the columns that identify a row for the subject: the
-// model's primary key, where the database keeps it unique, else the table's.
-// It is nil where there is none to be trusted.
+// model's primary key, if the database keeps it unique, else the table's.
+// It is nil if there is none to be trusted.
 func (t *table) identity(s *subject) []int {
 	if s.schema != nil && len(s.schema.PrimaryFields) > 0 {
 		key := make([]int, 0, len(s.schema.PrimaryFields))
@@ -212,7 +212,7 @@ func (t *table) identity(s *subject) []int {
 }
 
 // label returns the columns whose values make the entity id: the identity, or
-// the key that the model believes in.
+// the key that the model declares.
 func (t *table) label(s *subject) []int {
 	if key := t.identity(s); key != nil || s.schema == nil {
 		return key

@@ -7,12 +7,12 @@ import (
 	"gorm.io/gorm"
 )
 
-// postgresTable reads all that capture needs to know of a table, in one row:
-// its columns with their types (of a domain, the type below it), its unique
-// keys, its triggers (pg_trigger.tgtype: 1 row, 2 before, 4 insert, 16 update,
-// 64 instead) and rules, and the foreign keys that change rows along with its
-// own, but for those that partitions of the other table have from it. A trigger
-// may be one of a partition, or of a table that inherits, alone.
+// postgresTable reads all that capture needs to know about a table, in one row:
+// its columns with their types (for a domain, its base type), its unique keys,
+// its triggers (pg_trigger.tgtype: 1 row, 2 before, 4 insert, 16 update, 64
+// instead) and rules, and the foreign keys that change rows along with its own,
+// except those that partitions of the other table have inherited from it. A
+// trigger may belong to a partition, or to an inheriting table, alone.
 const postgresTable = `
 WITH RECURSIVE tree(oid) AS (
 	SELECT to_regclass($1::text)::oid UNION SELECT i.inhrelid FROM pg_inherits i JOIN tree ON i.inhparent = tree.oid

@@ -12,7 +12,7 @@ import (
 	"gorm.io/gorm/schema"
 )
 
-// sqliteTable reads all that capture needs to know of a table, in one row.
+// sqliteTable reads all that capture needs to know about a table, in one row.
 const sqliteTable = `
 SELECT json_object(
 	'sql', (
@@ -171,7 +171,7 @@ func ordinaryTable(sql string) bool {
 
 func withoutRowid(sql string) bool { return mentions(sql, "WITHOUT", "ROWID") }
 
-// mentions reports whether two words stand side by side in a text.
+// mentions reports whether two words are adjacent in a text.
 func mentions(sql, one, other string) bool {
 	l := newLexer(sql, sqliteName)
 	var before token
@@ -187,7 +187,7 @@ func mentions(sql, one, other string) bool {
 	}
 }
 
-// sqliteKind reads a declared type; refine knows more where there is a model.
+// sqliteKind reads a declared type; refine knows more if there is a model.
 func sqliteKind(declared string) kind {
 	d := strings.ToLower(declared)
 	if i := strings.IndexByte(d, '('); i >= 0 {

@@ -31,7 +31,7 @@ type trial struct {
 	why  string // what would go wrong if it were not for this trial
 	on   string // the one engine, empty for all
 
-	tables []string                             // that are emptied ahead of it and watched
+	tables []string                             // that are emptied before it and watched
 	given  func(db *gorm.DB) error              // makes the rows that are there already
 	do     func(r *run) error                   // an error takes back the mode's transaction
 	want   []string                             // see parseWant
@@ -55,7 +55,7 @@ type run struct {
 	notes  []note
 	ended  error // of the mode's transaction
 
-	// noted is called behind each call of GORM, if it is set.
+	// noted is called after each call of GORM, if it is set.
 	noted func()
 }
 

@@ -9,9 +9,9 @@ import (
 )
 
 // inTheWay returns the rows that an upsert of SQLite may update or replace, as
-// they are: those that have a unique key in common with a row of VALUES. Where
-// the keys cannot all be read there, the statement is run and taken back as
-// well: there is one writer, so that it will do the same again.
+// they are: those that have a unique key in common with a row of VALUES. If not
+// all the keys can be read there, the statement is also run and rolled back:
+// there is one writer, so it will do the same again.
 func (w *writer) inTheWay(text string) ([]*image, error) {
 	if err := w.hook.lockSQLite(w.ctx, w.pool); err != nil {
 		return nil, err
@@ -63,7 +63,7 @@ func (w *writer) inTheWay(text string) ([]*image, error) {
 	return images, nil
 }
 
-// rowKey is the list of columns that SQLite keeps rows by.
+// rowKey is the list of columns by which SQLite stores rows.
 func (w *writer) rowKey(qualifier string) string {
 	if w.table.rowid {
 		return qualifier + `.` + w.table.rowidName
@@ -94,9 +94,9 @@ func (w *writer) valued() (columns map[string]bool, values string, ok bool) {
 	}
 }
 
-// upserted finds what an upsert did to the rows that were in its way: those it
-// returned, it updated; of the others some are gone, to make room or under
-// another key, and some were not touched.
+// upserted finds what an upsert did to the conflicting rows: those it returned,
+// it updated; of the others some are gone, replaced or under another key, and
+// some were not touched.
 func (w *writer) upserted(before []*image) ([]change, error) {
 	after := make(map[string]bool, len(w.affected))
 	for _, a := range w.affected {
@@ -133,7 +133,7 @@ func (w *writer) upserted(before []*image) ([]change, error) {
 	return changes, nil
 }
 
-// rehearse runs a statement, takes it back, and returns the rows that it
+// rehearse runs a statement, rolls it back, and returns the rows that it
 // changed, as they are.
 func (w *writer) rehearse(text string) ([]*image, error) {
 	const point = `audit_rehearsal`
@@ -160,7 +160,7 @@ func (w *writer) rehearse(text string) ([]*image, error) {
 // maxList bounds the parameters of one query.
 const maxList = 500
 
-// byID reads rows by what identifies them.
+// byID reads rows by their ids.
 func (w *writer) byID(ids []string) ([]*image, error) {
 	var images []*image
 	for len(ids) > 0 {
@@ -181,7 +181,7 @@ func (w *writer) byID(ids []string) ([]*image, error) {
 	return images, nil
 }
 
-// again reads the rows once more where a trigger may have changed them behind
+// again reads the rows once more if a trigger may have changed them after
 // RETURNING.
 func (w *writer) again() error {
 	if !w.table.after || len(w.affected) == 0 {
@@ -213,8 +213,8 @@ func (w *writer) again() error {
 	return nil
 }
 
-// byEntity reads the affected rows of PostgreSQL by their key. Their place has
-// changed if a trigger has changed them, so they keep the ids they had.
+// byEntity reads the affected rows of PostgreSQL by their key. If a trigger has
+// changed them their place has changed too, so they keep the ids they had.
 func (w *writer) byEntity() ([]*image, error) {
 	key := w.table.identity(w.subject)
 	if key == nil {
@@ -241,8 +241,8 @@ func (w *writer) byEntity() ([]*image, error) {
 	return images, err
 }
 
-// upsertPostgres runs an upsert that leaves the row in the way in a setting,
-// as the plan of one statement does: no read ahead of it could know the row of
+// upsertPostgres runs an upsert that leaves the conflicting row in a setting,
+// as the plan of one statement does: no read before it could know the row of
 // a transaction that commits meanwhile.
 func (w *writer) upsertPostgres() ([]change, *collected, error) {
 	where := `TRUE`

@@ -133,7 +133,7 @@ type Exhibit struct {
 	Markup   *string `gorm:"type:xml"`
 }
 
-// exhibitTypes are made ahead of the table.
+// exhibitTypes are created before the table.
 var exhibitTypes = []string{
 	`CREATE TYPE mood AS ENUM ('glad', 'so "so"')`,
 	`CREATE DOMAIN positive AS numeric CHECK (VALUE > 0)`,

@@ -47,8 +47,8 @@ func keyText(column string) string {
 }
 
 // imageList is the list of what makes an image: the id, and all columns that
-// the table has by now, by their names: on PostgreSQL in one object, which
-// spells them as the trail does.
+// the table has by now, by name: on PostgreSQL in one object, which spells them
+// as the trail does.
 func (w *writer) imageList(id, qualifier string) string {
 	if w.postgres() {
 		return id + `, (` + w.table.row(shown, unqualified(w.parsed)) + `)::text`
@@ -59,7 +59,7 @@ func (w *writer) imageList(id, qualifier string) string {
 	return id + `, *`
 }
 
-// shown is the rule of every column of an image that is still to be masked.
+// shown is the rule of every column of an image that is not masked yet.
 func shown(string) rule { return ruleShow }
 
 // images reads images by a query.
@@ -153,7 +153,7 @@ func (w *writer) reread() error {
 	return nil
 }
 
-// finished gives an image its entity id, and masks it.
+// finished sets the entity id of an image, and masks it.
 func (w *writer) finished(img *image) *image {
 	img.entity = w.table.entityOf(w.subject, img)
 	img.mask(w.table, w.subject)
@@ -194,8 +194,8 @@ func (w *writer) update() ([]change, *collected, error) {
 	return changes, rows, nil
 }
 
-// unqualified is what a row of the table is called where it is not qualified: also
-// the one that is in the way of an upsert.
+// unqualified is the name of the table's row without a qualifier, also of the
+// conflicting row of an upsert.
 func unqualified(p *parsed) string {
 	if p.alias != "" {
 		return p.alias
@@ -223,8 +223,8 @@ func (w *writer) run(text, id, qualifier string, args []any) (*collected, error)
 	return rows.first(mine), err
 }
 
-// own returns the place of the first column of imageList, which comes last.
-// On SQLite the id has a name that nothing else has.
+// own returns the position of the first column of imageList, which comes last.
+// On SQLite the id has a unique name.
 func (w *writer) own(rows *collected) int {
 	if w.postgres() {
 		return len(rows.columns) - 2
@@ -236,7 +236,7 @@ func (w *writer) own(rows *collected) int {
 const imageID = `audit__image_id`
 
 // delete changes and reads in one: what is deleted is returned as it was.
-// Where more goes with it, its rows are locked ahead.
+// If more is deleted with it, its rows are locked first.
 func (w *writer) delete() ([]change, *collected, error) {
 	if w.table.followed(w.parsed) {
 		before, err := w.lock()
@@ -284,7 +284,7 @@ func (w *writer) sqliteID() string {
 	return strings.Join(parts, ` || ',' || `)
 }
 
-// insert inserts and reads what was inserted; an upsert also tells what it
+// insert inserts and reads what was inserted; an upsert also returns what it
 // updated.
 func (w *writer) insert() ([]change, *collected, error) {
 	if w.parsed.conflictUpdate && w.postgres() {
@@ -331,8 +331,8 @@ func (w *writer) insert() ([]change, *collected, error) {
 	return pair(nil, w.affected), rows, nil
 }
 
-// pair finds for each row before what it became. A row that is only there
-// before or after is a delete or an insert.
+// pair finds for each row what it became. A row that exists only before or only
+// after is a delete or an insert.
 func pair(before, after []*image) []change {
 	if len(before) == 1 && len(after) == 1 {
 		return []change{{before[0], after[0]}}
@@ -344,7 +344,7 @@ func pair(before, after []*image) []change {
 	changes := make([]change, 0, len(after))
 	found := make(map[string]int, len(after))
 	for _, a := range after {
-		if n, again := found[a.id]; again { // an upsert may come to a row twice
+		if n, again := found[a.id]; again { // an upsert may reach a row twice
 			changes[n].after = a
 			continue
 		}
@@ -359,8 +359,8 @@ func pair(before, after []*image) []change {
 	return changes
 }
 
-// lockSQLite takes the lock of the one writer ahead of the first read: a
-// transaction that has read cannot become a writer once another has written.
+// lockSQLite takes the write lock before the first read: a transaction that has
+// read cannot become a writer once another has written.
 func (h *hook) lockSQLite(ctx context.Context, pool gorm.ConnPool) error {
 	_, err := pool.ExecContext(ctx, `UPDATE audit_outcomes SET status = status WHERE 0`)
 	return err

@@ -8,24 +8,24 @@ import (
 	"github.com/gin-gonic/gin"
 )
 
-// Access is one request as an access log has it.
+// Access describes one request for an access log.
 type Access struct {
 	Method   string
-	Route    string // the template, /things/:id; empty where no route served it
-	Path     string // as it was asked for, escaped, without the query
+	Route    string // the template, /things/:id; empty if no route served it
+	Path     string // as requested, escaped, without the query
 	Status   int
-	Size     int // of the response's body in bytes
+	Size     int // of the response body in bytes
 	Duration time.Duration
-	ClientIP string // by the rules that gin was given
-	// Panicked tells that the handler did not return. The panic goes on.
+	ClientIP string // by gin's own rules
+	// Panicked reports that the handler did not return. The panic continues.
 	Panicked bool
 }
 
 // AccessLog returns a handler that calls log once for each request, when it has
 // been served, on the request's goroutine. The context carries the trace of the
-// request, if it is an action, wherever the handler stands: ahead of [New] or
-// behind it. A panic is seen as such where gin's recovery stands ahead of it, and
-// as the answer that recovery gave where it stands behind.
+// request, if it is an action, whether the handler runs before or after [New]. A
+// panic is reported as such if gin's recovery runs outside this handler,
+// otherwise as recovery's response.
 func AccessLog(log func(ctx context.Context, a Access)) gin.HandlerFunc {
 	return func(c *gin.Context) {
 		began := time.Now()

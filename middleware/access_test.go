@@ -14,7 +14,7 @@ import (
 	"github.com/infrakitchen/audit/trail"
 )
 
-// Each request is told of once, with its trace, on either side of the
+// Each request is logged once, with its trace, on either side of the
 // middleware.
 func TestAccessLog(t *testing.T) {
 	for _, behind := range []bool{false, true} {

@@ -9,14 +9,14 @@ import (
 	"github.com/infrakitchen/audit/trail"
 )
 
-// As annotates a route: its requests are actions with this event, of this
-// model where one is named, whatever convention would say, reads included. It
-// stands among the handlers of the route, ahead of the one that does the work:
+// As annotates a route: its requests are actions with this event, and of this
+// model if one is given, whatever the convention would say, reads included.
+// Place it before the handler that does the work:
 //
 //	r.GET("/files/:id", audit.As("download", "file"), download)
 //
-// What is refused ahead of it in the chain is still called by convention, a
-// read is called read. On a route without the middleware it does nothing.
+// A request refused before this handler keeps its conventional event; a read is
+// recorded as "read". On a route without the middleware it does nothing.
 func As(event trail.Event, model ...string) gin.HandlerFunc {
 	return as{event: event, model: model}.handle
 }
@@ -43,7 +43,7 @@ func (a as) handle(c *gin.Context) {
 	}
 	trace := r.Trace()
 	err := trace.Annotate(a.event, model, r.cfg.events[a.event])
-	if r.annotations--; err == nil && r.annotations <= 0 { // the last one has the last word
+	if r.annotations--; err == nil && r.annotations <= 0 { // the last one wins
 		err = trace.Open()
 	}
 	if err != nil {

@@ -147,7 +147,7 @@ func TestHandlersThatReplaceTheRequest(t *testing.T) {
 	}
 }
 
-// TestTraceIsThereBehindTheHandlers: what stands ahead of the middleware, as an
+// TestTraceIsThereBehindTheHandlers: a handler before the middleware, such as an
 // access log or a recovery, finds the trace when the request has been served.
 func TestTraceIsThereBehindTheHandlers(t *testing.T) {
 	m := newMemory()

@@ -1,8 +1,8 @@
-// Package middleware makes actions of gin's requests: it resolves who asks and
-// what for, opens a trace that the request's context carries, and ends it with
-// the outcome that the response tells.
+// Package middleware turns gin requests into actions: it resolves who asks and
+// for what, opens a trace that the request's context carries, and ends it with
+// the outcome shown by the response.
 //
-// What a request does is read from its route, by convention or by an
+// What a request does is derived from its route, by convention or by an
 // annotation ([As]):
 //
 //	POST   /things             create thing
@@ -10,22 +10,21 @@
 //	DELETE /things/:id         delete thing :id
 //	POST   /things/:id/approve approve thing :id     (PUT and PATCH as well)
 //
-// where the last is any event that is known: one of trail.Events, or one that
-// the application added by [WithEvent]. Requests that only read are passed by,
-// unless their route is annotated, and so are requests that no route serves.
+// where approve stands for any known event: one of trail.Events, or one that the
+// application added with [WithEvent]. Read-only requests are ignored unless
+// their route is annotated, and so are requests that no route serves.
 //
-// Every action leaves exactly one entry whose id is the trace id that the
-// response bears in its header X-Trace-Id, whatever the handler does: also
-// where it refuses, fails, panics, or the client has left. What is written
-// ahead of work (see trail.Event.Moment) is durable before the handler runs;
-// where it cannot be written, the answer is 503 and the handler does not run.
-// For that the user must be known by then: authentication stands ahead of the
-// middleware, or in [WithUser]. Where gin.BasicAuth stands behind it, such an
-// action is written at its annotation, else ahead of its first write, at the
-// latest when it ends.
+// Every action leaves exactly one entry, whose id is the trace id in the
+// response header X-Trace-Id, whatever the handler does: also if it refuses,
+// fails or panics, or if the client has left. What is recorded before the work
+// (see trail.Event.Moment) is durable before the handler runs; if it cannot be
+// written, the answer is 503 and the handler does not run. The user must be
+// known by then, so authentication must run before this middleware or in
+// [WithUser]. If gin.BasicAuth runs after it, such an action is written at its
+// annotation, else before its first write, at the latest when it ends.
 //
-// A handler that answers 202 Accepted says, by RFC 9110, that the work goes
-// on: the trace is then left open, for whoever does the work to end it with
-// trail.Trace.End. Until then an action that was written ahead is seen as
-// pending; one that was written with its change says what the change says.
+// A handler that answers 202 Accepted says, by RFC 9110, that the work
+// continues: the trace then stays open, and whoever does the work ends it with
+// trail.Trace.End. Until then an action that was recorded before its work is
+// shown as pending; one that was recorded with its change has that outcome.
 package middleware

@@ -12,7 +12,7 @@ import (
 	"github.com/infrakitchen/audit/trail"
 )
 
-// printer prints what a store would keep.
+// printer prints what a store would save.
 type printer struct{}
 
 func (printer) Record(_ context.Context, entries ...trail.Entry) error {
@@ -27,8 +27,9 @@ func (printer) Finish(_ context.Context, o trail.Outcome) error {
 	return nil
 }
 
-// The verb and the entity are read from the route. What leaves the database is
-// recorded ahead of its work; what changed no row, when it has ended.
+// The verb and the entity are derived from the route. Work that happens outside
+// the database is recorded before it begins; an action that changed no row, when
+// it has ended.
 func Example() {
 	router := gin.New()
 	router.Use(

@@ -201,8 +201,8 @@ func TestAheadOfAnybody(t *testing.T) {
 	}
 }
 
-// TestRecorderDown is what happens where an action cannot be recorded, ahead of
-// its work and after the fact.
+// TestRecorderDown is what happens if an action cannot be recorded, before its
+// work and after the fact.
 func TestRecorderDown(t *testing.T) {
 	known := gin.BasicAuth(gin.Accounts{"una": "pass"})
 	for _, c := range []struct {
@@ -370,7 +370,7 @@ func TestClientLeaves(t *testing.T) {
 	}
 }
 
-// TestHeaderOfEveryResponse: each audited response bears its trace id, once.
+// TestHeaderOfEveryResponse: each audited response carries its trace id, once.
 func TestHeaderOfEveryResponse(t *testing.T) {
 	m := newMemory()
 	r := router(m)

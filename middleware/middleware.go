@@ -10,12 +10,12 @@ import (
 	"github.com/infrakitchen/audit/trail"
 )
 
-// Header is the response header that bears the trace id of an audited request.
+// Header is the response header with the trace id of an audited request.
 const Header = "X-Trace-Id"
 
-// New returns the middleware. It belongs ahead of the routes that it audits,
-// in any order with what authenticates; where authentication stands behind it,
-// what is refused there is recorded too.
+// New returns the middleware. Register it before the routes it audits, before
+// or after authentication. If authentication runs after it, refusals are
+// recorded too.
 func New(opts ...Option) gin.HandlerFunc {
 	cfg := &config{}
 	for _, o := range opts {
@@ -41,7 +41,7 @@ func New(opts ...Option) gin.HandlerFunc {
 	}
 }
 
-// audit makes an action of the request and runs what comes behind.
+// audit turns the request into an action and runs the handlers after it.
 func (cfg *config) audit(c *gin.Context, rt *route) {
 	r := &request{c: c, cfg: cfg, annotations: rt.annotations}
 	r.look()
@@ -66,8 +66,8 @@ func (cfg *config) audit(c *gin.Context, rt *route) {
 	c.Set(trail.ContextKey, r)
 	c.Request = outer.WithContext(r)
 
-	// The request keeps its context: whoever was given gin's context in its
-	// place may look at it from other goroutines still.
+	// The request keeps its context: code that was given gin's context instead
+	// may still read it from other goroutines.
 	returned := false
 	defer func() { cfg.end(r, returned) }()
 	if cfg.enter(r, rt) {
@@ -76,10 +76,10 @@ func (cfg *config) audit(c *gin.Context, rt *route) {
 	returned = true
 }
 
-// enter resolves who asks and writes what is to be written ahead. It reports
-// whether the handler may run; if not, the answer is written. What is written
-// ahead waits for the annotation of the route, and for gin.BasicAuth where
-// that stands behind the middleware: see trail.Options.
+// enter resolves who asks and records the action if that is due before its
+// work. It reports whether the handler may run; if not, the answer is written.
+// The record waits for the annotation of the route, and for gin.BasicAuth if
+// that runs after the middleware: see trail.Options.
 func (cfg *config) enter(r *request, rt *route) bool {
 	c, trace := r.c, r.Trace()
 	known := true
@@ -109,7 +109,7 @@ func (cfg *config) enter(r *request, rt *route) bool {
 }
 
 // end ends the trace as the response says. A handler that did not return has
-// panicked; the panic goes on by itself.
+// panicked; the panic continues by itself.
 func (cfg *config) end(r *request, returned bool) {
 	c := r.c
 	o := trail.Outcome{Status: c.Writer.Status()}
@@ -166,7 +166,7 @@ func unauthorized(c *gin.Context) {
 	c.Abort()
 }
 
-// trustedID returns the id that a trusted gateway gave the request, or none.
+// trustedID returns the id that a trusted gateway gave the request, if any.
 func (cfg *config) trustedID(c *gin.Context) uuid.UUID {
 	if cfg.trusted == nil || !cfg.trusted(c) {
 		return uuid.Nil
@@ -178,7 +178,7 @@ func (cfg *config) trustedID(c *gin.Context) uuid.UUID {
 	return id
 }
 
-// current returns the request as the middleware made it an action.
+// current returns the request that the middleware turned into an action.
 func current(c *gin.Context) (*request, bool) {
 	v, ok := c.Get(trail.ContextKey)
 	if !ok {

@@ -18,37 +18,37 @@ type config struct {
 	span     func(context.Context) (traceID, spanID string)
 }
 
-// Option changes how requests become actions. Options are applied in order;
-// of two of a kind the later one counts.
+// Option changes how requests become actions. Options are applied in order; the
+// last of its kind wins.
 type Option interface{ apply(*config) }
 
 type optionFunc func(*config)
 
 func (f optionFunc) apply(c *config) { f(c) }
 
-// WithUser resolves who asks. It runs for every request that a route serves,
-// before its handler; an error answers 401 in its place and the action is
-// recorded as denied. The resolver may set response headers, and may write the
-// answer itself. The default is the user whom gin.BasicAuth authenticated,
-// else anonymous. See also [UserFromClaims] and [UserFromProxy].
+// WithUser sets how the user is resolved. It runs for every request that a route
+// serves, before its handler; an error is answered with 401 instead, and an
+// action is recorded as denied. The resolver may set response headers, and may
+// write the answer itself. The default is the user authenticated by
+// gin.BasicAuth, else anonymous. See also [UserFromClaims] and [UserFromProxy].
 func WithUser(resolve func(*gin.Context) (trail.Actor, error)) Option {
 	return optionFunc(func(c *config) { c.user = resolve })
 }
 
-// WithTenant resolves the tenant of a request, empty for none. The default is
-// none.
+// WithTenant sets how the tenant of a request is resolved, empty for none. The
+// default is none.
 func WithTenant(resolve func(*gin.Context) string) Option {
 	return optionFunc(func(c *config) { c.tenant = resolve })
 }
 
-// WithRecorder sets where actions are kept. The default is trail.Default(), as
-// it is when the request arrives.
+// WithRecorder sets where actions are stored. The default is what
+// trail.Default() returns when the request arrives.
 func WithRecorder(r trail.Recorder) Option {
 	return optionFunc(func(c *config) { c.recorder = r })
 }
 
-// WithEvent makes event a verb that routes may end in, and says when actions
-// with it are written. It may also change the moment of a known event.
+// WithEvent registers event as a verb that routes may end in, and when actions
+// with it are recorded. It may also change the moment of a known event.
 func WithEvent(event trail.Event, moment trail.Moment) Option {
 	return optionFunc(func(c *config) {
 		if c.events == nil {
@@ -58,23 +58,23 @@ func WithEvent(event trail.Event, moment trail.Moment) Option {
 	})
 }
 
-// WithErrorHandler is told of each action that could not be recorded. It runs
-// on the request's goroutine. The error is in gin's c.Errors as well, and the
-// answer is 503 where none has begun; [Failures] counts them.
+// WithErrorHandler sets a function called whenever an action could not be
+// recorded, on the request's goroutine. The error is in gin's c.Errors as well,
+// and the answer is 503 unless one has begun; [Failures] counts them.
 func WithErrorHandler(handle func(context.Context, error)) Option {
 	return optionFunc(func(c *config) { c.onError = handle })
 }
 
-// WithSpan tells the ids of the W3C trace and span that a context belongs to,
-// which stamped lines bear besides the action's own trace id: 32 and 16 digits
-// of lower-case hex, or empty. With OpenTelemetry it is
+// WithSpan sets a function that returns the ids of the W3C trace and span that a
+// context belongs to, which stamped lines carry besides the action's own trace
+// id: 32 and 16 digits of lower-case hex, or empty. With OpenTelemetry it is
 //
 //	func(ctx context.Context) (string, string) {
 //		s := trace.SpanContextFromContext(ctx)
 //		return s.TraceID().String(), s.SpanID().String()
 //	}
 //
-// Where it tells nothing, and by default, they are those of the request's
+// If it returns none, and by default, they are those of the request's
 // traceparent header.
 func WithSpan(span func(ctx context.Context) (traceID, spanID string)) Option {
 	return optionFunc(func(c *config) { c.span = span })

@@ -18,12 +18,12 @@ type request struct {
 	c      *gin.Context
 	cfg    *config
 	header [1]string
-	// refused is why nobody was let in.
+	// refused is why the user was not resolved.
 	refused error
 
 	method, path, id, agent, traceparent string
-	remote                               string // an address, with a port or without
-	// annotations are the ones that are still to come in the chain.
+	remote                               string // an address, with or without a port
+	// annotations counts those still to come in the chain.
 	annotations int
 }
 
@@ -32,12 +32,12 @@ var (
 	_ trail.Spanner = (*request)(nil)
 )
 
-// Actor implements [trail.Source]: the user whom gin.BasicAuth let in, also
-// where it stands behind the middleware. The trace asks only until it ends,
-// while gin's context is still the request's.
+// Actor implements [trail.Source]: the user authenticated by gin.BasicAuth, also
+// if that runs after the middleware. The trace asks only until it ends, while
+// gin's context is still the request's.
 func (r *request) Actor() (trail.Actor, bool) {
 	if r.cfg.user != nil {
-		return trail.Actor{}, false // resolved ahead, for good
+		return trail.Actor{}, false // resolved before, and final
 	}
 	return basicAuthUser(r.c)
 }
@@ -54,9 +54,9 @@ func basicAuthUser(c *gin.Context) (trail.Actor, bool) {
 	return trail.Actor{ID: name, Name: name, Kind: trail.KindUser}, true
 }
 
-// look takes what is kept of the request from it. It is done on the request's
-// own goroutine, because handlers may put another in gin's context while other
-// goroutines write.
+// look copies what is recorded of the request. It runs on the request's own
+// goroutine, because handlers may replace the request in gin's context while
+// other goroutines write.
 func (r *request) look() {
 	h := r.c.Request.Header
 	r.method, r.path = r.c.Request.Method, r.c.FullPath()
@@ -66,9 +66,9 @@ func (r *request) look() {
 	}
 }
 
-// proxied reports whether a header may say whose address the client's is, by
-// the rules that gin was given: any that is not known to say something else.
-// Without one it is the connection's, which costs nothing to know.
+// proxied reports whether a header may give the client's address, by gin's own
+// rules: any header not known to mean something else. Without one it is the
+// connection's address, which costs nothing to know.
 func proxied(h http.Header) bool {
 	for name := range h {
 		switch name {
@@ -93,8 +93,8 @@ func (r *request) Details() trail.Details {
 	return d
 }
 
-// address returns the address of a client, with or without its port, in the
-// form that gin gives it; empty where it is none.
+// address returns the address of a client, given with or without its port, in
+// the form that gin uses; empty if it is not an address.
 func address(remote string) string {
 	if addr, err := netip.ParseAddrPort(remote); err == nil {
 		remote = addr.Addr().String()
@@ -117,7 +117,7 @@ func (r *request) Span(ctx context.Context) (traceID, spanID string) {
 }
 
 // traceparent returns the trace id and the parent id of a W3C traceparent
-// header, both empty where it is not a valid one (W3C Trace Context, 3.2.2).
+// header, both empty if it is not valid (W3C Trace Context, 3.2.2).
 func traceparent(h string) (traceID, spanID string) {
 	const zero = "00000000000000000000000000000000"
 	if len(h) < 55 || h[2] != '-' || h[35] != '-' || h[52] != '-' || h[:2] == "ff" ||

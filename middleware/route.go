@@ -12,25 +12,25 @@ import (
 	"github.com/infrakitchen/audit/trail"
 )
 
-// route is what the template of a route says of the actions of its requests.
+// route is what a route's template says about the actions of its requests.
 type route struct {
 	audited     bool
-	annotations int  // how often As stands in its chain; the last one has the last word
-	basicAuth   bool // gin.BasicAuth stands in its chain
+	annotations int  // how often As is in its chain; the last one wins
+	basicAuth   bool // gin.BasicAuth is in its chain
 	event       trail.Event
 	moment      trail.Moment
 	model       string
 	param       string // the name of the parameter that holds the entity id
 }
 
-// routeKey tells routes apart, also those of several routers that have one
-// middleware: the address of its chain of handlers lives as long as the router.
+// routeKey tells routes apart, also those of several routers that share a
+// middleware: the address of its handler chain lives as long as the router.
 type routeKey struct {
 	method, path string
 	chain        uintptr
 }
 
-// chainField is where gin keeps the chain, to be looked at and no more.
+// chainField is where gin keeps the chain, which is only read.
 var chainField = func() []int {
 	if f, ok := reflect.TypeFor[gin.Context]().FieldByName("handlers"); ok && f.Type.Kind() == reflect.Slice {
 		return f.Index
@@ -45,8 +45,8 @@ func chainOf(c *gin.Context) uintptr {
 	return reflect.ValueOf(c).Elem().FieldByIndex(chainField).Pointer()
 }
 
-// routes remembers what each route was read as: reading allocates, and a
-// service has as many routes as it has.
+// routes caches what each route was read as: reading allocates, and a service
+// has a fixed number of routes.
 type routes struct {
 	mu   sync.RWMutex
 	read map[routeKey]*route
@@ -75,7 +75,7 @@ func (r *routes) of(c *gin.Context, events map[trail.Event]trail.Moment) *route 
 
 // chain counts the handlers made by As in the chain, and looks for gin's
 // BasicAuth: gin may run them after the middleware, too late for an entry that
-// is written ahead.
+// is written before the work.
 func chain(c *gin.Context) (annotations int, basicAuth bool) {
 	for _, name := range c.HandlerNames() {
 		if name == asName {
@@ -86,9 +86,8 @@ func chain(c *gin.Context) (annotations int, basicAuth bool) {
 	return annotations, basicAuth
 }
 
-// readRoute reads a method and the template of a route by convention. Where the
-// route is annotated, the word behind its last parameter is a verb, known or
-// not.
+// readRoute reads a method and the template of a route by convention. If the
+// route is annotated, the word after its last parameter is a verb, known or not.
 func readRoute(method, path string, annotations int, events map[trail.Event]trail.Moment) *route {
 	r := &route{annotations: annotations, audited: annotations > 0}
 	var segments []string
@@ -151,11 +150,11 @@ func known(event trail.Event, events map[trail.Event]trail.Moment) bool {
 	return own || event.Known()
 }
 
-// word writes a segment of a path in the style of events and models.
+// word returns a path segment in the style of events and models.
 func word(segment string) string {
 	return strings.ToLower(strings.NewReplacer("-", "_", ".", "_").Replace(segment))
 }
 
-// Singular returns the model that a collection of a route holds: source-codes
-// and source_codes are source_code. It is GORM's own inflection.
+// Singular returns the model of a route's collection: source-codes and
+// source_codes are source_code. It uses GORM's own inflection.
 func Singular(collection string) string { return inflection.Singular(word(collection)) }

@@ -241,7 +241,7 @@ func TestOneMiddlewareForTwoRouters(t *testing.T) {
 	}
 }
 
-// What no route serves is no action.
+// A request that no route serves is not an action.
 func TestNoRoute(t *testing.T) {
 	m := newMemory()
 	r := router(m)

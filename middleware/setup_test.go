@@ -22,7 +22,7 @@ func TestMain(m *testing.M) {
 	goleak.VerifyTestMain(m)
 }
 
-// memory is a recorder that keeps all in memory, and fails when it is told to.
+// memory is a recorder that keeps everything in memory, and fails on demand.
 type memory struct {
 	mu       sync.Mutex
 	entries  map[uuid.UUID]trail.Entry
@@ -116,8 +116,8 @@ func ok(c *gin.Context) { c.Status(http.StatusNoContent) }
 // status is a handler that answers with a status.
 func status(code int) gin.HandlerFunc { return func(c *gin.Context) { c.Status(code) } }
 
-// router returns a router that recovers and audits into m, with what stands
-// ahead of it and behind it.
+// router returns a router that recovers and audits into m, with handlers before
+// and after it.
 func router(m *memory, opts ...middleware.Option) *gin.Engine {
 	r := gin.New()
 	r.Use(gin.CustomRecoveryWithWriter(io.Discard, func(c *gin.Context, _ any) { c.AbortWithStatus(http.StatusInternalServerError) }))

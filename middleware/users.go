@@ -9,10 +9,10 @@ import (
 	"github.com/infrakitchen/audit/trail"
 )
 
-// ErrNoUser is the error of a resolver that found nobody.
+// ErrNoUser is returned by a resolver that found no user.
 var ErrNoUser = errors.New("nobody is authenticated")
 
-// Claims names what of a token's claims makes an actor. The zero value is the
+// Claims names the token claims an actor is made from. The zero value names the
 // standard claims of OpenID Connect: sub, name.
 type Claims struct {
 	ID         string // default "sub"
@@ -22,9 +22,10 @@ type Claims struct {
 }
 
 // UserFromClaims resolves the user from the claims that an authentication
-// middleware left in gin's context under key: a map[string]any, a map[string]
-// string or a type of such a map. It must stand ahead of the audit middleware.
-// Without claims, or without an id in them, it is [ErrNoUser].
+// middleware left in gin's context under key: a map[string]any, a
+// map[string]string or a type based on one. Authentication must run before the
+// audit middleware. Without claims, or without an id in them, it fails with
+// [ErrNoUser].
 func UserFromClaims(key any, names Claims) func(*gin.Context) (trail.Actor, error) {
 	if names.ID == "" {
 		names.ID = "sub"
@@ -50,10 +51,11 @@ func UserFromClaims(key any, names Claims) func(*gin.Context) (trail.Actor, erro
 }
 
 // UserFromProxy resolves the user from headers that an authenticating proxy
-// sets, as X-Forwarded-User and X-Forwarded-Preferred-Username. trusted must
-// tell whether the request came from the proxy, which must drop such headers
-// of its own clients: anyone who can reach the service past it can be anyone.
-// Requests that did not come from it, or bear no id, are [ErrNoUser].
+// sets, such as X-Forwarded-User and X-Forwarded-Preferred-Username. trusted
+// must report whether the request came from the proxy, which must drop such
+// headers sent by its own clients. Anyone who can bypass the proxy can
+// impersonate anyone. Requests that did not come from it, or carry no id, fail
+// with [ErrNoUser].
 func UserFromProxy(trusted func(*gin.Context) bool, idHeader, nameHeader string) func(*gin.Context) (trail.Actor, error) {
 	return func(c *gin.Context) (trail.Actor, error) {
 		if trusted == nil || !trusted(c) {

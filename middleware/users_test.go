@@ -18,8 +18,8 @@ import (
 
 var una = trail.Actor{ID: "una", Name: "una", Kind: trail.KindUser}
 
-// TestBasicAuth is who acts where nothing else is said, with authentication
-// ahead of the middleware and behind it.
+// TestBasicAuth is who acts by default, with authentication before and after the
+// middleware.
 func TestBasicAuth(t *testing.T) {
 	accounts := gin.BasicAuth(gin.Accounts{"una": "pass"})
 	for _, c := range []struct {
@@ -123,7 +123,7 @@ func TestWithUserRefusal(t *testing.T) {
 			{"PUT", "/things/1", "update", true},
 			{"POST", "/things/1/execute", "execute", true},
 			{"GET", "/things/1", "", false},
-			// What is refused ahead of an annotation is called by convention.
+			// What is refused before an annotation keeps its conventional event.
 			{"GET", "/things/1/file", "read", true},
 			{"POST", "/things/1/look", "update", true},
 		} {

@@ -12,8 +12,8 @@ import (
 	"github.com/infrakitchen/audit/trail"
 )
 
-// On PostgreSQL other processes are told of the traces whose lines were
-// written, first and again, and not of those whose were refused.
+// On PostgreSQL other processes are notified of the traces whose lines were
+// written, first and again, and not of those whose lines were refused.
 func TestWriteLinesAnnounces(t *testing.T) {
 	t.Parallel()
 	e := engines[1]

@@ -81,7 +81,7 @@ ON CONFLICT (id) DO UPDATE SET user_id = 'forged'`).Error
 	})
 }
 
-// Lines expire: they are no part of what must stay.
+// Lines expire: they are not part of what must stay.
 func TestExecutionLogsCanBeDeleted(t *testing.T) {
 	each(t, func(t *testing.T, db *gorm.DB, s *store.Store) {
 		trace := trail.NewID(noon)

@@ -13,7 +13,7 @@ import (
 	"github.com/infrakitchen/audit/trail"
 )
 
-// check tells what keeps an entry from being written, by the field's name.
+// check reports what keeps an entry from being written, by the field's name.
 func check(e *trail.Entry) error {
 	if e.ID == uuid.Nil {
 		return errors.New("the ID is missing")
@@ -65,7 +65,7 @@ func checkOutcome(o trail.Outcome) error {
 		return errors.New("the FinishedAt is missing")
 	}
 	if o.Result == trail.Pending {
-		return errors.New("the Result is pending, which is no end")
+		return errors.New("the Result must not be pending")
 	}
 	if err := checkResult(o.Result); err != nil {
 		return err
@@ -84,10 +84,10 @@ func checkResult(r trail.Result) error {
 	}
 }
 
-// checkText refuses what PostgreSQL cannot keep as text, on every engine.
+// checkText refuses what PostgreSQL cannot store as text, on every engine.
 func checkText(name, s string) error {
 	if strings.IndexByte(s, 0) >= 0 {
-		return fmt.Errorf("the %s holds a NUL character", name)
+		return fmt.Errorf("the %s contains a NUL character", name)
 	}
 	if !utf8.ValidString(s) {
 		return fmt.Errorf("the %s is not valid UTF-8", name)

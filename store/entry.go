@@ -12,25 +12,25 @@ import (
 	"github.com/infrakitchen/audit/trail"
 )
 
-// Entry is an entry as it is read, with how its action ended.
+// Entry is an entry as read from the store, with how its action ended.
 type Entry struct {
 	trail.Entry
 	// Result is how the action of the entry ended: what Finished says if it is
-	// there, else what the entry says.
+	// set, else what the entry says.
 	Result trail.Result
 	// Finished is the outcome that was written when the action ended, or nil.
 	Finished *trail.Outcome
 }
 
-// selectEntries goes ahead of a table or query l of entries, joinOutcomes
-// behind it.
+// selectEntries goes before a table or query l of entries, joinOutcomes after
+// it.
 const selectEntries = `SELECT l.id, l.trace_id, l.created_at, l.seq, l.tenant_id, l.user_id, l.user_name, l.user_kind,
   l.on_behalf_of, l.event, l.operation, l.model, l.entity_id, l.entity_name, l."before", l."after", l.outcome, l.context,
   o.finished_at, o.outcome, o.status, o.error, o.duration_ms
 FROM `
 
-// joinOutcomes looks an outcome up for each entry. PostgreSQL would hash a
-// whole table for it if it were a plain join.
+// joinOutcomes looks up an outcome for each entry. With a plain join PostgreSQL
+// would hash a whole table.
 func joinOutcomes(dialect string) string {
 	if dialect == postgres {
 		return ` LEFT JOIN LATERAL (SELECT * FROM audit_outcomes WHERE trace_id = l.trace_id LIMIT 1) o ON true`
@@ -80,7 +80,7 @@ func (o outcome) of(trace uuid.UUID) *trail.Outcome {
 	}
 }
 
-// instant is a time in UTC, also from a driver that gives text for it; the
+// instant is a time in UTC, also from a driver that returns text for it; the
 // zero time for null.
 type instant struct{ time.Time }
 
@@ -98,7 +98,7 @@ func (i *instant) Scan(value any) (err error) {
 	case []byte:
 		i.Time, err = time.Parse(time.RFC3339Nano, string(v))
 	default:
-		err = fmt.Errorf("a time is expected, not %T", value)
+		err = fmt.Errorf("expected a time, got %T", value)
 	}
 	return err
 }

@@ -7,20 +7,20 @@ import (
 )
 
 var (
-	// ErrNotMigrated wraps the database's error where a table, a column or a
-	// function of the trail is missing.
+	// ErrNotMigrated is wrapped, together with the database's error, if a table,
+	// a column or a function of the trail is missing.
 	ErrNotMigrated = errors.New("the tables of the trail are missing or of an older version: run store.Migrate")
-	// ErrNotFound is returned where there is no entry or trace with an id.
+	// ErrNotFound is returned if there is no entry or trace with an id.
 	ErrNotFound = errors.New("store: not found")
 	// ErrInvalid is wrapped by the error for an entry or an outcome that cannot
-	// be kept as it is. Nothing has been written then.
+	// be stored as it is. Nothing has been written then.
 	ErrInvalid = errors.New("store: invalid")
-	// ErrQuery is wrapped by the error for a query that asks for what cannot
-	// be: an unknown sort, a limit out of range, a cursor of another query.
+	// ErrQuery is wrapped by the error for an invalid query: an unknown sort, a
+	// limit out of range, a cursor of another query.
 	ErrQuery = errors.New("store: invalid query")
 )
 
-// missing are the SQLSTATEs of PostgreSQL for what is not there.
+// missing are PostgreSQL's SQLSTATEs for missing objects.
 var missing = map[string]bool{
 	"42P01": true, // undefined_table
 	"42703": true, // undefined_column
@@ -29,7 +29,7 @@ var missing = map[string]bool{
 }
 
 // explain wraps an error of the database once, with what was being done, and
-// with [ErrNotMigrated] where that is the cause.
+// with [ErrNotMigrated] if that is the cause.
 func explain(doing string, err error) error {
 	if err == nil {
 		return nil
@@ -45,7 +45,7 @@ func notMigrated(err error) bool {
 	if errors.As(err, &state) {
 		return missing[state.SQLState()]
 	}
-	text := err.Error() // SQLite has one code for all that is wrong with a statement
+	text := err.Error() // SQLite has one code for everything wrong with a statement
 	return strings.Contains(text, "no such table: ") || strings.Contains(text, "no such column: ") ||
 		strings.Contains(text, "has no column named ")
 }

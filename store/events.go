@@ -10,13 +10,12 @@ import (
 	"github.com/infrakitchen/audit/trail"
 )
 
-// MaxEvents is how many distinct events [Store.Events] returns at most.
+// MaxEvents is the maximum number of distinct events that [Store.Events] returns.
 const MaxEvents = 1000
 
 // Events returns the distinct events of the entries, sorted. On PostgreSQL it
-// takes a look into an index for each event. SQLite has no such index: there
-// the first call of a store reads all entries, and each later one those that
-// were added since.
+// takes one index lookup per event. SQLite has no such index: there the first
+// call on a store reads all entries, and each later one those added since.
 func (s *Store) Events(ctx context.Context) ([]trail.Event, error) {
 	find := s.eventsByIndex
 	if s.reader.Name() == sqlite {
@@ -40,8 +39,8 @@ func (s *Store) eventsByIndex(ctx context.Context) ([]trail.Event, error) {
 SELECT event FROM found WHERE event IS NOT NULL LIMIT ?`, MaxEvents)
 }
 
-// seen is what a store knows of the events on SQLite. Entries are added in the
-// order of seq, as there is one writer at a time, and are never changed.
+// seen is what a store knows about the events on SQLite. Entries are added in
+// the order of seq, as there is one writer at a time, and are never changed.
 type seen struct {
 	mu     sync.Mutex
 	events map[trail.Event]bool

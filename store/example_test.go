@@ -18,8 +18,7 @@ import (
 	"github.com/infrakitchen/audit/trail"
 )
 
-// A trail is written by what the other packages do; this shows what lies
-// below them.
+// The other packages write the trail; this shows what they do below.
 func Example() {
 	dir, err := os.MkdirTemp("", "audit")
 	if err != nil {

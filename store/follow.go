@@ -15,33 +15,33 @@ import (
 const (
 	// followPage is how many lines are read at a time.
 	followPage = 500
-	// followWindow is how many of the last lines a follower knows one by one.
+	// followWindow is how many of the last lines a follower tracks one by one.
 	followWindow = 10_000
-	// followPoll is how often it looks by itself.
+	// followPoll is how often it looks without being notified.
 	followPoll = time.Second
 )
 
-// Follow returns the lines of a trace whose Seq is greater than after, those
-// that are there and then each that arrives, until ctx is done or the loop is
-// left. Zero is all lines; the Seq of the last line that was seen goes on from
+// Follow returns the lines of a trace whose Seq is greater than after: the
+// existing ones and then each that arrives, until ctx is done or the loop is
+// left. Zero means all lines; pass the Seq of the last line seen to resume from
 // there.
 //
 //	for line, err := range st.Follow(ctx, id, 0) { ... }
 //
 // Every line comes once. Those of one process come in the order in which they
-// were logged. Where several processes log in one trace, or one that could not
-// reach the database for a while, lines may come behind others of a greater
-// Seq, as long as fewer than 5000 lines have gone ahead of them.
+// were logged. If several processes log in one trace, or one could not reach the
+// database for a while, a line may come after others of a greater Seq, provided
+// that fewer than 5000 lines came before it.
 //
-// What is written through this store is there at once; what other processes
-// write, as PostgreSQL tells it, by LISTEN and NOTIFY, where the driver is pgx
-// and the pool has at least three connections, of which all followers of a
-// store share one. Otherwise, and where that connection is lost, the trace is
-// looked at every second. A database that is away is waited for. Any other
-// error comes as the last element, with a line that is empty.
+// Lines written through this store arrive at once, those of other processes
+// through LISTEN and NOTIFY on PostgreSQL, if the driver is pgx and the pool has
+// at least three connections, of which all followers of a store share one.
+// Otherwise, and if that connection is lost, the trace is polled every second.
+// It waits for a database that is down. Any other error comes as the last
+// element, with an empty line.
 //
-// It does not end with the action: an action may be over before its last lines
-// are kept.
+// It does not end with the action: an action may end before its last lines are
+// stored.
 func (s *Store) Follow(ctx context.Context, traceID uuid.UUID, after int64) iter.Seq2[Line, error] {
 	return func(yield func(Line, error) bool) {
 		wake, leave := s.followers.join(s, traceID) //nolint:contextcheck // what all followers share outlives this one
@@ -78,20 +78,20 @@ func (s *Store) Follow(ctx context.Context, traceID uuid.UUID, after int64) iter
 	}
 }
 
-// follower is how far somebody is who follows a trace.
+// follower is the position of somebody who follows a trace.
 type follower struct {
 	store *Store
 	trace string
-	// seq and id are those of the last line, as far as lines came in order.
+	// seq and id are those of the last line that came in order.
 	seq int64
 	id  uuid.UUID
-	// known are the lines behind floor that were given; of those up to floor
-	// all were.
+	// known are the lines after floor that were returned; all those up to floor
+	// were.
 	known map[uuid.UUID]int64
 	floor int64
 }
 
-// next returns lines that have arrived since, none where there are none.
+// next returns lines that have arrived since, if any.
 func (f *follower) next(ctx context.Context) ([]Line, error) {
 	lines, err := list(f.store.read(ctx), scanLine, `SELECT `+lineColumns+` FROM execution_logs
 WHERE trace_id = ? AND seq >= ? AND (seq > ? OR id > ?) ORDER BY seq, id LIMIT ?`,
@@ -108,8 +108,8 @@ WHERE trace_id = ? AND seq >= ? AND (seq > ? OR id > ?) ORDER BY seq, id LIMIT ?
 	return lines, nil
 }
 
-// late returns lines that have arrived behind others that they stand ahead of.
-// That there are any shows in their number, which an index tells.
+// late returns lines that arrived after others that come after them in order.
+// Their number, read from an index, shows whether there are any.
 func (f *follower) late(ctx context.Context) ([]Line, error) {
 	counts, err := list(f.store.read(ctx), func(rows *sql.Rows) (n int, err error) { return n, rows.Scan(&n) },
 		`SELECT count(*) FROM execution_logs WHERE trace_id = ? AND seq > ? AND seq <= ?`, f.trace, f.floor, f.seq)
@@ -154,8 +154,8 @@ func (f *follower) learn(lines []Line) {
 	maps.DeleteFunc(f.known, func(_ uuid.UUID, seq int64) bool { return seq <= f.floor })
 }
 
-// passing reports whether an error is one that goes away by itself: the
-// connection is lost, the server is not up, or somebody else writes.
+// passing reports whether an error goes away by itself: the connection is lost,
+// the server is not up, or somebody else writes.
 func passing(err error) bool {
 	if notMigrated(err) || strings.Contains(err.Error(), "database is closed") {
 		return false

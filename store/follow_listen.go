@@ -10,14 +10,14 @@ import (
 	"github.com/jackc/pgx/v5/stdlib"
 )
 
-// channel is where writers of lines tell of which traces they are.
+// channel is where writers of lines announce the traces of those lines.
 const channel = "audit_lines"
 
-// announcing tells of traces when the transaction commits.
+// announcing announces traces when the transaction commits.
 const announcing = `SELECT pg_notify('` + channel + `', trace) FROM unnest($1::text[]) AS written (trace)`
 
 const (
-	// everyone stands for more traces than are worth telling one by one.
+	// everyone stands for more traces than are worth announcing one by one.
 	everyone     = "*"
 	maxAnnounced = 64
 	// listenAgain is how long a lost connection is left alone.
@@ -26,7 +26,7 @@ const (
 	minListen = 3
 )
 
-// traces returns what to tell of the traces of lines.
+// traces returns what to announce of the traces of lines.
 func traces(lines []Line) []string {
 	seen := map[uuid.UUID]bool{}
 	var ids []string
@@ -45,15 +45,15 @@ func traces(lines []Line) []string {
 	return ids
 }
 
-// followers are those who wait for lines, by trace.
+// followers are waiting for lines, by trace.
 type followers struct {
 	mu    sync.Mutex
 	wakes map[uuid.UUID]map[chan struct{}]bool
-	stop  func() // ends the listening, and waits for its end
+	stop  func() // stops listening, and waits until it has stopped
 }
 
-// join returns a channel that is sent to when a trace has lines, and what ends
-// that. The first to join starts to listen, the last to leave ends it.
+// join returns a channel that is signalled when a trace has lines, and a function
+// to leave. The first to join starts listening, the last to leave stops it.
 func (f *followers) join(s *Store, trace uuid.UUID) (wake chan struct{}, leave func()) {
 	wake = make(chan struct{}, 1)
 	f.mu.Lock()
@@ -81,7 +81,7 @@ func (f *followers) join(s *Store, trace uuid.UUID) (wake chan struct{}, leave f
 	}
 }
 
-// tell wakes those who follow one of the traces, which are as traces gave them.
+// tell wakes the followers of the traces, which are as returned by traces.
 func (f *followers) tell(traces ...string) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
@@ -91,7 +91,7 @@ func (f *followers) tell(traces ...string) {
 	for _, text := range traces {
 		id, err := uuid.Parse(text)
 		for trace, wakes := range f.wakes {
-			if err == nil && trace != id { // what is no id is for everyone
+			if err == nil && trace != id { // anything but an id is for everyone
 				continue
 			}
 			for wake := range wakes {
@@ -104,7 +104,7 @@ func (f *followers) tell(traces ...string) {
 	}
 }
 
-// startListening begins to listen where that can be, and returns what ends it.
+// startListening starts listening if possible, and returns how to stop it.
 func (s *Store) startListening() (stop func()) {
 	if s.db.Name() != postgres {
 		return func() {}
@@ -126,7 +126,7 @@ func (s *Store) startListening() (stop func()) {
 	}
 }
 
-// listen passes on what is told, until the connection or ctx ends. It reports
+// listen passes on announcements until the connection or ctx ends. It reports
 // whether to try again.
 func (s *Store) listen(ctx context.Context) (again bool) {
 	pool, err := s.db.DB()
@@ -149,7 +149,7 @@ func (s *Store) listen(ctx context.Context) (again bool) {
 		}
 		pg := c.Conn()
 		if _, err := pg.Exec(ctx, "LISTEN "+channel); err == nil {
-			s.followers.tell(everyone) // what came before nobody told
+			s.followers.tell(everyone) // nobody announced what came before
 			for {
 				told, err := pg.WaitForNotification(ctx)
 				if err != nil {
@@ -161,7 +161,7 @@ func (s *Store) listen(ctx context.Context) (again bool) {
 		closing, cancel := context.WithTimeout(context.WithoutCancel(ctx), listenAgain)
 		defer cancel()
 		_ = pg.Close(closing)
-		return driver.ErrBadConn // nobody else wants a connection that listens
+		return driver.ErrBadConn // the pool must not reuse a connection that listens
 	})
 	_ = conn.Close() // gone already
 	return again && ctx.Err() == nil

@@ -16,7 +16,7 @@ import (
 
 // The server crashes and is started again, and is restarted in good order,
 // while somebody writes and somebody follows: of the lines none is missed, and
-// none comes twice. The writer, who is told of failures, writes again.
+// none comes twice. The writer, which sees the failures, writes again.
 func TestFollowOverRestarts(t *testing.T) {
 	t.Parallel()
 	cluster := testdb.Server(t)

@@ -106,7 +106,7 @@ func TestFollow(t *testing.T) {
 	})
 }
 
-// A line that arrives behind others that it stands ahead of is not missed.
+// A line that arrives after others that it precedes in order is not missed.
 func TestFollowLateLines(t *testing.T) {
 	each(t, func(t *testing.T, db *gorm.DB, s *store.Store) {
 		trace := trail.NewID(noon)

@@ -14,11 +14,10 @@ import (
 )
 
 // Insert writes entries through pool, which is an open connection or
-// transaction, as they are: they are not checked, and an entry whose ID is
-// there already is an error. It is for recorders that write entries in the
-// transaction of the change. It begins no transaction of its own: many entries
-// take several statements, so that pool should be in one. dialect is the name
-// of GORM's dialect, "postgres" or "sqlite".
+// transaction, without validation; a duplicate ID is an error. It is for
+// recorders that write entries in the transaction of the change. It begins no
+// transaction: many entries take several statements, so pool should be one.
+// dialect is the name of GORM's dialect, "postgres" or "sqlite".
 func Insert(ctx context.Context, pool gorm.ConnPool, dialect string, entries []trail.Entry) error {
 	if pool == nil {
 		return errors.New("store: writing entries: the connection is nil")
@@ -36,9 +35,9 @@ func Insert(ctx context.Context, pool gorm.ConnPool, dialect string, entries []t
 	return nil
 }
 
-// InsertOnce is [Insert] for one entry, which is passed over where its ID is
-// there already. It reports whether it was written. Where another transaction
-// is writing the same ID, it waits for that one to end.
+// InsertOnce is [Insert] for one entry, which is skipped if its ID exists
+// already. It reports whether it was written. If another transaction is writing
+// the same ID, it waits for that one to end.
 func InsertOnce(ctx context.Context, pool gorm.ConnPool, dialect string, e trail.Entry) (written bool, err error) {
 	if pool == nil {
 		return false, errors.New("store: writing an entry: the connection is nil")
@@ -55,7 +54,7 @@ func InsertOnce(ctx context.Context, pool gorm.ConnPool, dialect string, e trail
 }
 
 // columns are those that an entry is written to: all but seq, which the
-// database draws.
+// database assigns.
 const columns = `id, trace_id, created_at, tenant_id, user_id, user_name, user_kind, on_behalf_of, ` +
 	`event, operation, model, entity_id, entity_name, "before", "after", outcome, context`
 
@@ -65,8 +64,8 @@ const width = 17
 const (
 	// postgresBatch bounds the size of a message, and of what is held twice.
 	postgresBatch = 1000
-	// sqliteBatch is the largest of the powers of two that SQLite's statements
-	// come in, so that there are few texts, which statement caches keep.
+	// sqliteBatch is the largest batch of SQLite. Batches are powers of two, so
+	// that there are few texts, which statement caches keep.
 	sqliteBatch = 16
 )
 
@@ -82,7 +81,7 @@ func batch(dialect string, n int) int {
 	return size
 }
 
-// manyPostgres takes any number of entries as one array a column: one text for all.
+// manyPostgres takes any number of entries as one array per column: one text for all.
 const manyPostgres = `INSERT INTO audit_logs (` + columns + `)
 SELECT id::uuid, trace_id::uuid, created_at::timestamptz, nullif(tenant_id, ''), user_id, user_name, user_kind,
   nullif(on_behalf_of, ''), event, nullif(operation, ''), model, entity_id, nullif(entity_name, ''),
@@ -116,8 +115,8 @@ var statements = sync.OnceValue(func() map[form]string {
 	return texts
 })
 
-// statement returns the text that writes n entries, a number that batch gave;
-// with once, an entry whose id is there already is passed over.
+// statement returns the text that writes n entries, a number returned by batch;
+// with once, an entry whose id exists already is skipped.
 func statement(dialect string, n int, once bool) string {
 	if dialect == postgres && n > 1 {
 		n = 0
@@ -179,7 +178,7 @@ func created(e *trail.Entry) time.Time {
 	return e.CreatedAt
 }
 
-// null returns s, or nil where it is empty.
+// null returns s, or nil if it is empty.
 func null(s string) any {
 	if s == "" {
 		return nil
@@ -187,7 +186,7 @@ func null(s string) any {
 	return s
 }
 
-// words are the arguments that stand in nearly every entry, made once.
+// words are the arguments found in nearly every entry, made once.
 var words = sync.OnceValue(func() map[string]any {
 	m := map[string]any{"": nil}
 	for _, w := range []string{
@@ -203,7 +202,7 @@ var words = sync.OnceValue(func() map[string]any {
 	return m
 })
 
-// word returns s as an argument, nil where it is empty.
+// word returns s as an argument, nil if it is empty.
 func word(s string) any {
 	if w, ok := words()[s]; ok {
 		return w
@@ -211,6 +210,5 @@ func word(s string) any {
 	return s
 }
 
-// stamp is the one spelling of an instant: UTC, microseconds, cut and not
-// rounded.
+// stamp is the only spelling of an instant: UTC, truncated to microseconds.
 func stamp(t time.Time) string { return t.UTC().Format("2006-01-02T15:04:05.000000Z") }

@@ -9,18 +9,19 @@ import (
 	"github.com/infrakitchen/audit/trail"
 )
 
-// MaxLines is how many lines [Store.Lines] returns at most.
+// MaxLines is the maximum number of lines that [Store.Lines] returns.
 const MaxLines = 10_000
 
-// Line is a log line that was written while a trace was going on.
+// Line is a log line written during a trace.
 type Line = trail.Line
 
-// Lines returns the lines of a trace in the order in which they were logged:
-// the first limit of them, 1 to [MaxLines]; another limit is an error that
-// wraps [ErrQuery]. [Store.Logs] has pages, [Store.Follow] what comes next.
+// Lines returns the first lines of a trace, in the order in which they were
+// logged: at most limit of them, 1 to [MaxLines]; any other limit is an error
+// that wraps [ErrQuery]. See [Store.Logs] for pages, [Store.Follow] for lines to
+// come.
 func (s *Store) Lines(ctx context.Context, traceID uuid.UUID, limit int) ([]Line, error) {
 	if limit < 1 || limit > MaxLines {
-		return nil, fmt.Errorf("%w: limit is %d, 1 to %d expected", ErrQuery, limit, MaxLines)
+		return nil, fmt.Errorf("%w: limit is %d, must be 1 to %d", ErrQuery, limit, MaxLines)
 	}
 	lines, err := list(s.read(ctx), scanLine,
 		`SELECT `+lineColumns+` FROM execution_logs WHERE trace_id = ? ORDER BY seq, id LIMIT ?`, traceID.String(), limit)

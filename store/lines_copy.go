@@ -12,10 +12,10 @@ import (
 	"github.com/jackc/pgx/v5/stdlib"
 )
 
-// errNoCopy tells that the driver is not pgx.
+// errNoCopy means that the driver is not pgx.
 var errNoCopy = errors.New("the driver does not COPY")
 
-// copying takes lines and tells those who follow them: as one message, its
+// copying takes lines and notifies those who follow them: as one message, its
 // statements are one transaction and one round trip.
 const copying = `COPY execution_logs (` + lineColumns + `) FROM STDIN (FORMAT binary); `
 
@@ -42,8 +42,8 @@ func (s *Store) copyLines(ctx context.Context, lines []Line) error {
 	return errors.Join(err, conn.Close())
 }
 
-// announcingAll is announcing for what can take no arguments. The ids are
-// digits and dashes, made here.
+// announcingAll is announcing without arguments. The ids are digits and dashes,
+// made here.
 func announcingAll(lines []Line) string {
 	return strings.Replace(announcing, "$1", "'{"+strings.Join(traces(lines), ",")+"}'", 1)
 }
@@ -51,17 +51,17 @@ func announcingAll(lines []Line) string {
 const (
 	copyHead = "PGCOPY\n\xff\r\n\x00" + "\x00\x00\x00\x00" + "\x00\x00\x00\x00" // no flags, no extension
 	copyEnd  = "\xff\xff"
-	// copyFixed is what a row takes besides its texts: the number of columns,
+	// copyFixed is the size of a row without its texts: the number of columns,
 	// their lengths, two ids, two times, a version of jsonb and a number.
 	copyFixed = 2 + 10*4 + 2*16 + 2*8 + 1 + 8
 )
 
-// copyRows is lines in the binary format of COPY, made as they are read: while
-// the server is at the first ones, the next are made.
+// copyRows is lines in the binary format of COPY, encoded as they are read:
+// while the server handles the first ones, the next are encoded.
 type copyRows struct {
 	mu    sync.Mutex // pgconn may read on for a moment after an error
 	lines []Line
-	room  []byte // what found no place in what was read into
+	room  []byte // what did not fit into the reader's buffer
 	ended bool
 }
 
@@ -95,7 +95,7 @@ func (r *copyRows) Read(p []byte) (n int, err error) {
 	return n, nil
 }
 
-// stop lets go of the lines, which are the caller's again.
+// stop releases the lines to the caller.
 func (r *copyRows) stop() {
 	r.mu.Lock()
 	defer r.mu.Unlock()

@@ -21,19 +21,19 @@ var _ trail.LineWriter = (*Store)(nil)
 // lineColumns are the columns of execution_logs.
 const lineColumns = `id, trace_id, created_at, level, logger, message, fields, caller, seq, expire_at`
 
-// lineWidth is how many they are.
+// lineWidth is their number.
 const lineWidth = 10
 
 // sqliteLines is how many lines one statement of SQLite takes.
 const sqliteLines = 64
 
-// WriteLines implements [trail.LineWriter], outside of any transaction of the
-// caller: by COPY on PostgreSQL through pgx, by inserts of many rows
-// elsewhere. A line without an ExpireAt gets one by the rules of
-// [WithRetention]. Those who [Store.Follow] a trace are told.
+// WriteLines implements [trail.LineWriter], outside any transaction of the
+// caller: by COPY on PostgreSQL through pgx, by multi-row inserts elsewhere. A
+// line without an ExpireAt gets one by the rules of [WithRetention]. Callers of
+// [Store.Follow] are notified.
 //
-// A line needs an ID, a TraceID, a CreatedAt and a level; text is valid UTF-8
-// without NUL, Fields are a JSON object. Otherwise the error wraps
+// A line needs an ID, a TraceID, a CreatedAt and a level; text must be valid
+// UTF-8 without NUL, Fields a JSON object. Otherwise the error wraps
 // [trail.ErrLine] and [ErrInvalid], and nothing is written.
 func (s *Store) WriteLines(ctx context.Context, lines []trail.Line) error {
 	if len(lines) == 0 {
@@ -67,8 +67,8 @@ func (s *Store) WriteLines(ctx context.Context, lines []trail.Line) error {
 	return nil
 }
 
-// checkLines refuses lines that cannot be kept. To parse all JSON is dear, and
-// PostgreSQL does that itself: there it is left to find out why it refused.
+// checkLines refuses lines that cannot be stored. Parsing all JSON is expensive,
+// and PostgreSQL does it anyway: there it is only done to explain a refusal.
 func checkLines(lines []Line, parse bool) error {
 	for i := range lines {
 		l := &lines[i]
@@ -113,7 +113,7 @@ func checkLine(l *Line) error {
 	}
 }
 
-// insertPostgres takes any number of lines as one array a column.
+// insertPostgres takes any number of lines as one array per column.
 const insertPostgres = `INSERT INTO execution_logs (` + lineColumns + `)
 SELECT id::uuid, trace_id::uuid, created_at::timestamptz, level, nullif(logger, ''), message,
   nullif(fields, '')::jsonb, nullif(caller, ''), seq::bigint, nullif(expire_at, '')::timestamptz
@@ -121,7 +121,7 @@ FROM unnest($1::text[], $2::text[], $3::text[], $4::text[], $5::text[], $6::text
   $9::text[], $10::text[]) AS line (` + lineColumns + `)
 ON CONFLICT (id) DO NOTHING`
 
-// insertLines writes lines in one transaction, except those that are there.
+// insertLines writes lines in one transaction, except those that exist.
 func (s *Store) insertLines(ctx context.Context, lines []Line) error {
 	return s.write(ctx).Transaction(func(tx *gorm.DB) error {
 		if tx.Name() == postgres {
@@ -182,7 +182,7 @@ func expiry(l *Line) string {
 	return stamp(*l.ExpireAt)
 }
 
-// uniqueViolation is the SQLSTATE for a key that is there already.
+// uniqueViolation is the SQLSTATE for a key that exists already.
 const uniqueViolation = "23505"
 
 // state returns the SQLSTATE of a PostgreSQL error, or nothing.
@@ -195,7 +195,7 @@ func state(err error) string {
 }
 
 // unkeepable reports whether PostgreSQL refused a value, and will again: data
-// exceptions, constraints of the user's own, limits of the server.
+// exceptions, constraints added by the user, limits of the server.
 func unkeepable(err error) bool {
 	switch code := state(err); {
 	case strings.HasPrefix(code, "22"), strings.HasPrefix(code, "23"), strings.HasPrefix(code, "54"):

@@ -74,7 +74,7 @@ func TestWriteLinesOfAllSizes(t *testing.T) {
 				l.Logger, l.Caller = "jobs", "a.go:1"
 			}
 			if i%5 == 0 {
-				at := noon.AddDate(i-50, 0, 0) // also ahead of 2000, PostgreSQL's zero
+				at := noon.AddDate(i-50, 0, 0) // also before 2000, PostgreSQL's zero
 				l.ExpireAt, l.Seq = &at, -int64(1e18)+int64(i)
 			}
 		}
@@ -88,8 +88,8 @@ func TestWriteLinesOfAllSizes(t *testing.T) {
 	})
 }
 
-// All lines of a batch are kept, or none; what can never be kept is told apart
-// from what fails for now.
+// All lines of a batch are stored, or none; what can never be stored is
+// distinguished from what fails for now.
 func TestWriteLinesRefuses(t *testing.T) {
 	each(t, func(t *testing.T, db *gorm.DB, s *store.Store) {
 		for name, change := range map[string]func(*store.Line){

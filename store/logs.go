@@ -13,42 +13,42 @@ import (
 	"github.com/google/uuid"
 )
 
-// LogQuery says which lines a page shall have. Fields that are empty do not
-// narrow it; the zero value asks for the newest lines of all.
+// LogQuery describes the wanted page of lines; empty fields do not filter. The
+// zero value asks for the newest lines of all.
 type LogQuery struct {
 	// TraceID asks for the lines of one trace, in the order of their Seq;
 	// other lines are in the order of their ids, which is that of time.
 	TraceID uuid.UUID
 	// Model and EntityID ask for the lines of all traces that have an entry of
-	// an entity. Both are needed.
+	// an entity. They must be set together.
 	Model, EntityID string
 	Levels          []string // any of these, in lower case
-	// Text is contained in the message. The case of ASCII letters does not
-	// matter; of others it does on SQLite.
+	// Text is contained in the message, whatever the case of ASCII letters. The
+	// case of other letters matters on SQLite.
 	Text string
-	// From and To bound the time in the line's id: From is in, To is not.
+	// From (inclusive) and To (exclusive) bound the time in the line's id.
 	From, To time.Time
 
 	Ascending bool // default: the newest first
 	Limit     int  // default: DefaultLimit; at most MaxLimit
-	// Cursor is the Next or Previous of a page, from a query that was the same
-	// in all but Limit. Empty: the first page.
+	// Cursor is the Next or Previous of a page of the same query; only Limit may
+	// differ. Empty: the first page.
 	Cursor string
 }
 
 // LogPage is a part of what a [LogQuery] asks for, in its order.
 type LogPage struct {
 	Lines []Line
-	// Next and Previous are the cursors of the pages behind and ahead of this
-	// one, empty where there is none.
+	// Next and Previous are the cursors of the pages after and before this one,
+	// empty if there is none.
 	Next, Previous string
 }
 
 // Logs returns the page that q asks for. The lines of a trace, and of a time,
-// cost the same however far back the page is; those of an entity cost what its
-// traces have logged in all, and a rare level or text the lines that are passed
-// over, so bound its time. The error wraps [ErrQuery] where q asks for what
-// cannot be.
+// cost the same however far back the page is. Those of an entity cost as much as
+// its traces have logged in total, and a rare level or text as much as the lines
+// that are skipped, so bound the time. The error wraps [ErrQuery] if q is not
+// valid.
 func (s *Store) Logs(ctx context.Context, q LogQuery) (LogPage, error) {
 	if q.Limit == 0 {
 		q.Limit = DefaultLimit
@@ -71,17 +71,17 @@ func (s *Store) Logs(ctx context.Context, q LogQuery) (LogPage, error) {
 func (q *LogQuery) check() error {
 	switch {
 	case q.Limit < 1 || q.Limit > MaxLimit:
-		return fmt.Errorf("the Limit is %d, 1 to %d expected", q.Limit, MaxLimit)
+		return fmt.Errorf("the Limit is %d, must be 1 to %d", q.Limit, MaxLimit)
 	case (q.Model == "") != (q.EntityID == ""):
-		return errors.New("of Model and EntityID one is missing")
+		return errors.New("Model and EntityID must be set together")
 	case !q.From.IsZero() && !q.To.IsZero() && q.To.Before(q.From):
 		return errors.New("the time To is before From")
 	}
 	return checkText("query", q.Model+q.EntityID+q.Text+strings.Join(q.Levels, ""))
 }
 
-// linePosition is where a page begins: behind the line with this place, or
-// ahead of it. It is what a cursor says.
+// linePosition is where a page begins: after or before the line at this
+// position. It is the content of a cursor.
 type linePosition struct {
 	Trace     bool      `json:"t,omitempty"` // of one trace
 	Ascending bool      `json:"a,omitempty"`
@@ -96,7 +96,7 @@ func (q *LogQuery) cursor(l Line, back bool) string {
 		p.Seq = l.Seq
 	}
 	b, err := json.Marshal(p)
-	if err != nil { // text, numbers and truth values: cannot be
+	if err != nil { // text, numbers and booleans: cannot happen
 		return ""
 	}
 	return base64.RawURLEncoding.EncodeToString(b)
@@ -110,7 +110,7 @@ func (q *LogQuery) position() (*linePosition, error) {
 	var p linePosition
 	b, err := base64.RawURLEncoding.DecodeString(q.Cursor)
 	if err != nil || len(b) > maxCursor || json.Unmarshal(b, &p) != nil || p.ID == uuid.Nil {
-		return nil, errors.New("the Cursor is garbled")
+		return nil, errors.New("the Cursor is malformed")
 	}
 	if p.Trace != (q.TraceID != uuid.Nil) || p.Ascending != q.Ascending {
 		return nil, errors.New("the Cursor is of another query")
@@ -119,8 +119,8 @@ func (q *LogQuery) position() (*linePosition, error) {
 }
 
 // sql returns the statement for the page at a position, with one line more than
-// the page has, and in the reverse order where the position asks for the page
-// ahead of it.
+// the page has, and in reverse order if the position asks for the page before
+// it.
 func (q *LogQuery) sql(dialect string, at *linePosition) (string, []any) {
 	where, args := q.filter(dialect)
 	ascending := q.Ascending != (at != nil && at.Back)
@@ -134,7 +134,7 @@ func (q *LogQuery) sql(dialect string, at *linePosition) (string, []any) {
 	}
 	switch {
 	case at == nil:
-	case q.TraceID != uuid.Nil: // the first condition is what an index is read by
+	case q.TraceID != uuid.Nil: // the first condition is the one that uses the index
 		where = append(where, `l.seq `+than+`= ?`, `(l.seq `+than+` ? OR l.id `+than+` ?)`)
 		args = append(args, at.Seq, at.Seq, at.ID.String())
 	default:

@@ -18,21 +18,21 @@ import (
 //go:embed migrations
 var migrations embed.FS
 
-// versions is the table that says which migrations a database has had.
+// versions is the table of the migrations that a database has had.
 const versions = "audit_migrations"
 
-// monthsAhead is how many partitions are made ahead of time.
+// monthsAhead is how many partitions are created in advance.
 const monthsAhead = 3
 
-// Migrate makes the tables of the trail in db, or brings them up to date, and
-// on PostgreSQL makes the partitions of this month and the three that follow.
-// What is there already stays. On PostgreSQL the tables are made in the first
-// schema of the connection's search path, by the role that shall own them.
+// Migrate creates the tables of the trail in db, or brings them up to date, and
+// on PostgreSQL creates the partitions of this month and the next three.
+// Existing data stays. On PostgreSQL the tables are created in the first schema
+// of the connection's search path; call it as the role that is to own them.
 //
 // It may be called at every start, by any number of processes at once, and
-// makes do with a pool of one connection. It does not audit what it does, and
-// runs outside of any transaction that db is in. A dialect other than postgres
-// and sqlite is refused.
+// works with a pool of one connection. It does not audit what it does, and runs
+// outside any transaction that db is in. A dialect other than postgres and
+// sqlite is refused.
 func Migrate(ctx context.Context, db *gorm.DB) error {
 	root, err := session(db)
 	if err != nil {
@@ -81,8 +81,8 @@ func (advisoryLock) SessionUnlock(ctx context.Context, conn *sql.Conn) error {
 }
 
 // migrateSQLite needs no lock: a migration is one transaction whose statements
-// fail where another process was faster, and is then found to be done. That
-// holds as long as migrations make things without IF NOT EXISTS.
+// fail if another process was faster, and is then found to be done. That holds
+// as long as migrations create things without IF NOT EXISTS.
 func migrateSQLite(ctx context.Context, conn *sql.DB) error {
 	const attempts, pause = 20, 50 * time.Millisecond
 	for attempt := 1; ; attempt++ {

@@ -8,12 +8,11 @@ import (
 	"gorm.io/gorm"
 )
 
-// MakePartitions makes the monthly partitions of this month and the three that
-// follow where they do not exist, so that a program that runs for months
-// without a migration has them. It is safe to be called by any number of
-// processes at once, also as a role that may only INSERT and SELECT. A month
-// whose rows lie in the default partition already is left there. On SQLite it
-// does nothing.
+// MakePartitions creates the monthly partitions of this month and the next three
+// if they do not exist, so that a program that runs for months without a
+// migration has them. It may be called by any number of processes at once, also
+// as a role that may only INSERT and SELECT. A month that has rows in the
+// default partition already is left there. On SQLite it does nothing.
 func MakePartitions(ctx context.Context, db *gorm.DB) error {
 	root, err := session(db)
 	if err != nil {

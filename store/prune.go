@@ -15,16 +15,16 @@ import (
 	"github.com/infrakitchen/audit/trail"
 )
 
-// PruneOptions are the settings of [Store.Prune]. The zero value deletes what
-// has expired by now.
+// PruneOptions are the settings of [Store.Prune]. The zero value deletes the
+// lines that have expired by now.
 type PruneOptions struct {
-	// Before deletes all lines that were logged before it as well, whatever
-	// their own expiry. Default: none.
+	// Before also deletes all lines logged before it, whatever their expiry.
+	// Default: none.
 	Before time.Time
-	// Batch is how many lines one transaction deletes at most. Default: 5000.
+	// Batch is the most lines that one transaction deletes. Default: 5000.
 	Batch int
-	// Actor is who prunes, in the trail. Default: the actor of the trace that
-	// the context carries, else the system under the id "retention".
+	// Actor is who prunes, for the trail. Default: the actor of the trace that
+	// the context carries, else the system with the id "retention".
 	Actor trail.Actor
 	// Now is the time by which lines expire. Default: time.Now().
 	Now time.Time
@@ -32,15 +32,15 @@ type PruneOptions struct {
 
 // Pruned is what [Store.Prune] did.
 type Pruned struct {
-	// TraceID is that of the prune's own entry, zero where nothing was to be
-	// deleted.
+	// TraceID is that of the prune's own entry, zero if there was nothing to
+	// delete.
 	TraceID uuid.UUID `json:"-"`
 	// Lines is how many lines were deleted one by one.
 	Lines int64 `json:"lines"`
-	// Postponed is how many lines, looked at again, expire later or never, see
+	// Postponed is how many lines turned out to expire later or never, see
 	// [WithRetention].
 	Postponed int64 `json:"postponed,omitempty"`
-	// Partitions are those that were dropped, with all their lines.
+	// Partitions are those dropped, with all their lines.
 	Partitions []string `json:"partitions,omitempty"`
 }
 
@@ -50,19 +50,17 @@ const (
 )
 
 // Prune deletes the execution logs that have expired. Entries are never
-// deleted. On PostgreSQL a monthly partition that is over, and all of whose
-// lines are to go, is dropped as a whole where the connection's role owns it;
-// all else is deleted batch by batch, so that nobody waits long for it. It
-// needs the right to DELETE, see docs/roles.md, and may be called by several
-// processes at once.
+// deleted. On PostgreSQL a past monthly partition whose lines are all to be deleted
+// is dropped as a whole if the connection's role owns it; everything else is
+// deleted in batches, to keep locks short. It needs the right to DELETE, see
+// docs/roles.md, and may be called by several processes at once.
 //
-// Each prune that finds something is an action in the trail, of the event
-// delete and the model execution_log: an entry is written ahead of the work, a
-// second one says under before what was deleted, and the outcome how it ended.
-// Where the first cannot be written, nothing is deleted.
+// Each prune that finds something is an action in the trail, with the event
+// delete and the model execution_log: one entry is written before the work, a
+// second one has what was deleted as its before image, and the outcome says how
+// it ended. If the first cannot be written, nothing is deleted.
 //
-// It returns what it did also where it fails, and where ctx is done, on the
-// way.
+// On failure or cancellation it returns what it did so far.
 func (s *Store) Prune(ctx context.Context, o PruneOptions) (_ Pruned, err error) {
 	if o.Batch == 0 {
 		o.Batch = defaultPrune
@@ -91,7 +89,7 @@ func (s *Store) Prune(ctx context.Context, o PruneOptions) (_ Pruned, err error)
 	return p.did, errors.Join(err, p.tell(&scope), trace.End(err)) //nolint:contextcheck // the end is kept whatever became of ctx
 }
 
-// pruning is a prune that is going on.
+// pruning is a prune in progress.
 type pruning struct {
 	*Store
 	PruneOptions
@@ -131,7 +129,7 @@ func (p *pruning) tell(scope *trail.Scope) error {
 	return p.Record(context.WithoutCancel(scope), e)
 }
 
-// goes is the condition on lines that are to go; it takes now and before.
+// goes is the condition on lines to delete; it takes now and before.
 func (p *pruning) goes() (string, []any) {
 	if p.before == "" {
 		return `expire_at <= ?`, []any{p.now}
@@ -145,8 +143,8 @@ func (p *pruning) due(ctx context.Context) (bool, error) {
 	return len(found) > 0, err
 }
 
-// some returns lines that are to go: those that expired first, or else those
-// that were logged first.
+// some returns lines to delete: those that expired first, or else those that
+// were logged first.
 func (p *pruning) some(ctx context.Context, n int) ([]Line, error) {
 	found, err := list(p.write(ctx), scanLine, `SELECT `+lineColumns+` FROM execution_logs
 WHERE expire_at <= ? ORDER BY expire_at LIMIT ?`, p.now, n)
@@ -172,7 +170,7 @@ func (p *pruning) run(ctx context.Context) error {
 	}
 }
 
-// batch deletes lines, but for those that expire later by what is known now.
+// batch deletes lines, except those that by now are known to expire later.
 func (p *pruning) batch(ctx context.Context, lines []Line) error {
 	postponed, err := p.postponed(ctx, lines)
 	if err != nil {
@@ -204,8 +202,8 @@ func (p *pruning) batch(ctx context.Context, lines []Line) error {
 	})
 }
 
-// postponed returns when those of the lines expire that were given a time
-// before the event of their action was known, and stay longer by it.
+// postponed returns the new expiry of those lines that got theirs before the
+// event of their action was known, and that stay longer because of it.
 func (p *pruning) postponed(ctx context.Context, lines []Line) (map[uuid.UUID]any, error) {
 	var unsure []Line
 	for _, l := range lines {
@@ -238,11 +236,11 @@ func (p *pruning) postponed(ctx context.Context, lines []Line) (map[uuid.UUID]an
 	return later, nil
 }
 
-// partitions drops the partitions of months that are over, all of whose lines
-// are to go.
+// partitions drops the partitions of past months whose lines are all to be
+// deleted.
 func (p *pruning) partitions(ctx context.Context) error {
 	if p.db.Name() != postgres || slices.ContainsFunc(p.retention.rules, Keep.late) {
-		return nil // or lines would go whose expiry is not sure
+		return nil // or lines would be deleted whose expiry is uncertain
 	}
 	names, err := list(p.write(ctx), func(rows *sql.Rows) (name string, err error) { return name, rows.Scan(&name) }, `
 SELECT c.relname FROM pg_inherits i JOIN pg_class c ON c.oid = i.inhrelid
@@ -261,8 +259,8 @@ ORDER BY c.relname`, p.now)
 	return nil
 }
 
-// partition drops a partition if all of its lines are to go and nobody reads it
-// for long. What it does not drop is deleted in batches.
+// partition drops a partition if all of its lines are to be deleted and no
+// reader holds it for long. What it does not drop is deleted in batches.
 func (p *pruning) partition(ctx context.Context, name string) error {
 	goes, args := p.goes()
 	table := p.db.Statement.Quote(name)

@@ -60,7 +60,7 @@ func TestPrune(t *testing.T) {
 			t.Errorf("what was deleted (-want +got):\n%s", diff)
 		}
 
-		// Nothing is left to do, and nothing is told of that.
+		// Nothing is left to do, and nothing is recorded.
 		entries := count(t, db, "audit_logs")
 		if done, err := s.Prune(t.Context(), o); err != nil || !cmp.Equal(done, store.Pruned{}) || count(t, db, "audit_logs") != entries {
 			t.Errorf("again: %+v, %v", done, err)
@@ -100,7 +100,7 @@ func trailTo(t *testing.T, s *store.Store) context.Context {
 	return t.Context()
 }
 
-// A line that was ahead of its action's entry is looked at again.
+// A line that was written before its action's entry is looked at again.
 func TestPruneLooksAgain(t *testing.T) {
 	each(t, func(t *testing.T, db *gorm.DB, _ *store.Store) {
 		s, err := store.New(db, store.WithRetention(store.Keep{Event: "login", For: time.Hour}, store.Keep{Event: trail.Update, For: 48 * time.Hour}))

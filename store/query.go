@@ -19,38 +19,38 @@ const (
 	MaxLimit     = 500
 )
 
-// Query says which entries a page shall have. Fields that are empty do not
-// narrow it; the zero value asks for the newest entries of all.
+// Query describes the wanted page; empty fields do not filter. The zero value
+// asks for the newest entries of all.
 type Query struct {
 	TraceID                         uuid.UUID
 	Events                          []trail.Event // any of these
 	Model, EntityID, UserID, Tenant string
-	// Outcome is how the action of the entry has ended by now; see
+	// Outcome is how the action of the entry ended, as known by now; see
 	// [Entry.Result].
 	Outcome trail.Result
-	// From and To bound the time in the entry's id: From is in, To is not.
+	// From (inclusive) and To (exclusive) bound the time in the entry's id.
 	From, To time.Time
 
 	Sort      Sort // default: SortTime
-	Ascending bool // default: the newest first, or the last in the alphabet
+	Ascending bool // default: descending, the newest first
 	Limit     int  // default: DefaultLimit; at most MaxLimit
-	// Cursor is the Next or Previous of a page, from a query that was the same
-	// in all but Limit. Empty: the first page.
+	// Cursor is the Next or Previous of a page of the same query; only Limit may
+	// differ. Empty: the first page.
 	Cursor string
 }
 
 // Page is a part of what a query asks for, in its order.
 type Page struct {
 	Entries []Entry
-	// Next and Previous are the cursors of the pages behind and ahead of this
-	// one, empty where there is none.
+	// Next and Previous are the cursors of the pages after and before this one,
+	// empty if there is none.
 	Next, Previous string
 }
 
-// Entries returns the page that q asks for. It costs the same however far
-// back the page is; a page that is asked for by what no index serves (a rare
-// outcome, a tenant) costs the entries that are passed over, so bound its time.
-// The error wraps [ErrQuery] where q asks for what cannot be.
+// Entries returns the page that q asks for. It costs the same however far back
+// the page is. A filter that no index serves (a rare outcome, a tenant) costs as
+// much as the entries that are skipped, so bound the time. The error wraps
+// [ErrQuery] if q is not valid.
 func (s *Store) Entries(ctx context.Context, q Query) (Page, error) {
 	if q.Limit == 0 {
 		q.Limit = DefaultLimit
@@ -85,10 +85,10 @@ func (s *Store) Entry(ctx context.Context, id uuid.UUID) (Entry, error) {
 	return found[0], nil
 }
 
-// check refuses what cannot be, by the field's name.
+// check refuses an invalid query, by the field's name.
 func (q *Query) check() error {
 	if q.Limit < 1 || q.Limit > MaxLimit {
-		return fmt.Errorf("the Limit is %d, 1 to %d expected", q.Limit, MaxLimit)
+		return fmt.Errorf("the Limit is %d, must be 1 to %d", q.Limit, MaxLimit)
 	}
 	if _, ok := sorts[q.Sort]; !ok {
 		return fmt.Errorf("the Sort %q is unknown", q.Sort)
@@ -109,8 +109,8 @@ func (q *Query) check() error {
 }
 
 // sql returns the statement for the page at a position, with one entry more
-// than the page has, and in the reverse order where the position asks for the
-// page ahead of it.
+// than the page has, and in reverse order if the position asks for the page
+// before it.
 func (q *Query) sql(dialect string, at position) (string, []any) {
 	from, where, args := q.filter(dialect)
 	columns, direction, than := sorts[q.Sort], ` DESC`, ` < ?`
@@ -119,9 +119,9 @@ func (q *Query) sql(dialect string, at position) (string, []any) {
 	}
 	order := ` ORDER BY l.` + strings.Join(columns, direction+`, l.`) + direction
 
-	// Behind (a, b) is: a = and b behind, or a behind. Each is a part of its
-	// own, as PostgreSQL guesses the size of a part rightly and then reads an
-	// index in its order; comparing rows it may read and sort the whole table.
+	// After (a, b) means: a equal and b after, or a after. Each is a separate
+	// part, as PostgreSQL estimates the size of a part well and then reads an
+	// index in order; comparing rows it may read and sort the whole table.
 	var parts []string
 	var all []any
 	for i := range max(1, len(at.Keys)) {
@@ -145,18 +145,18 @@ func (q *Query) sql(dialect string, at position) (string, []any) {
 		page = `SELECT l.* FROM (SELECT * FROM (` + strings.Join(parts, `) a UNION ALL SELECT * FROM (`) + `) a) l` + order + ` LIMIT ?`
 		all = append(all, q.Limit+1)
 	}
-	// The page is cut before the outcomes are looked up.
+	// The page is limited before the outcomes are looked up.
 	return selectEntries + `(` + page + `) l` + joinOutcomes(dialect) + order, all
 }
 
-// filter returns what the entries are taken from and the conditions on them.
+// filter returns the source of the entries and the conditions on them.
 func (q *Query) filter(dialect string) (from string, where []string, args []any) {
 	and := func(condition string, values ...any) {
 		where, args = append(where, condition), append(args, values...)
 	}
 	from = `audit_logs l`
 	if q.TraceID != uuid.Nil {
-		id := q.TraceID.String() // spelt so that the partial index will do
+		id := q.TraceID.String() // spelled so that the partial index applies
 		and(`(l.id = ? AND l.trace_id = ? OR l.trace_id = ? AND l.trace_id <> l.id)`, id, id, id)
 	}
 	if len(q.Events) > 0 {
@@ -210,7 +210,7 @@ func (q *Query) page(at position, found []Entry) Page {
 // firstID returns the lowest id of version 7 that an entry made at t or later
 // can have.
 func firstID(t time.Time) uuid.UUID {
-	if t.Nanosecond()%1000 != 0 { // ids are of microseconds: the next one
+	if t.Nanosecond()%1000 != 0 { // ids have microseconds: take the next one
 		t = t.Add(time.Microsecond)
 	}
 	id := trail.NewID(t)

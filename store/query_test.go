@@ -21,7 +21,7 @@ import (
 	"github.com/infrakitchen/audit/trail"
 )
 
-// sorted are the columns of a sort, ahead of the id.
+// sorted are the columns of a sort, before the id.
 var sorted = map[store.Sort]func(trail.Entry) string{
 	store.SortTime:   func(trail.Entry) string { return "" },
 	store.SortUser:   func(e trail.Entry) string { return e.Actor.ID },
@@ -121,7 +121,7 @@ func TestPagingIsComplete(t *testing.T) {
 	})
 }
 
-// New entries do not shift the pages behind the first.
+// New entries do not shift the pages after the first.
 func TestPagingWhileOthersWrite(t *testing.T) {
 	all := ties(10)
 	each(t, func(t *testing.T, _ *gorm.DB, s *store.Store) {

@@ -10,12 +10,12 @@ import (
 	"github.com/infrakitchen/audit/trail"
 )
 
-// Record implements [trail.Recorder]: it keeps entries, all or none, outside
-// of any transaction of the caller, and passes over an entry whose ID is kept
-// already. A single entry takes one round trip.
+// Record implements [trail.Recorder]: it stores entries, all or none, outside
+// any transaction of the caller, and skips an entry whose ID is stored already.
+// A single entry takes one round trip.
 //
-// An entry needs an ID, a TraceID, an event and an outcome; a CreatedAt that
-// is zero is the instant in the ID. Times are cut to microseconds. Images and
+// An entry needs an ID, a TraceID, an event and an outcome; a zero CreatedAt
+// means the instant in the ID. Times are truncated to microseconds. Images and
 // context must be JSON objects. Otherwise nothing is written and the error
 // wraps [ErrInvalid] and names the entry's field.
 func (s *Store) Record(ctx context.Context, entries ...trail.Entry) error {
@@ -47,12 +47,12 @@ func record(db *gorm.DB, dialect string, entries []trail.Entry) error {
 	return db.Exec(statement(dialect, len(entries), true), arguments(dialect, entries)...).Error
 }
 
-// Finish implements [trail.Recorder]: it keeps the outcome of an action,
-// outside of any transaction of the caller, unless there is one already.
+// Finish implements [trail.Recorder]: it stores the outcome of an action,
+// outside any transaction of the caller, unless there is one already.
 //
 // An outcome needs a TraceID, a FinishedAt and a result other than
 // [trail.Pending]; otherwise the error wraps [ErrInvalid]. Its duration is
-// kept in whole milliseconds.
+// stored in whole milliseconds.
 func (s *Store) Finish(ctx context.Context, o trail.Outcome) error {
 	if err := checkOutcome(o); err != nil {
 		return fmt.Errorf("%w outcome of %s: %w", ErrInvalid, o.TraceID, err)

@@ -13,31 +13,31 @@ import (
 	"github.com/infrakitchen/audit/trail"
 )
 
-// Keep is a rule that says how long lines are kept. It holds for the lines
-// that match all of it.
+// Keep is a rule for how long lines are kept. It applies to lines matching all
+// its fields.
 type Keep struct {
 	Event trail.Event // of the line's action; empty: any
 	Level string      // of the line, in lower case; empty: any
-	// For is how long, from when the line was logged; zero: they never expire.
+	// For is how long after the line was logged; zero: it never expires.
 	For time.Duration
 }
 
-// DefaultRetention returns the rules of a store that is given none: the lines
-// of dry runs expire after five days, others never.
+// DefaultRetention returns the rules of a store without [WithRetention]: the
+// lines of dry runs expire after five days, others never.
 func DefaultRetention() []Keep {
 	return []Keep{{Event: trail.Dryrun, For: 5 * 24 * time.Hour}}
 }
 
 // WithRetention sets the rules by which lines expire, in place of
-// [DefaultRetention]; without a rule none do. Of the rules that match a line
-// the first counts. A line that says itself when it expires is not touched.
+// [DefaultRetention]; without a rule none do. The first rule that matches a line
+// wins. A line with its own ExpireAt is not touched.
 //
-// A line's expiry is written with it, and rules that change later do not change
-// it. The event of an action that is written with its change or at its end is
-// not known to the lines ahead of that. Such a line gets the shortest of the
-// times that it may turn out to have, and [Store.Prune], which knows more by
-// then, gives it its own if that is longer. (Events that are written ahead, as
-// dryrun is, are known from the start and not looked for twice.)
+// A line's expiry is written with it; later changes of the rules do not affect
+// it. If an action is recorded with its change or at its end, its event is not
+// known to the lines before that. Such a line gets the shortest possible
+// expiry; [Store.Prune] extends it once the event is known. (Events recorded
+// before their work, such as dryrun, are known from the start and not looked up
+// twice.)
 func WithRetention(rules ...Keep) Option {
 	rules = slices.Clone(rules)
 	return optionFunc(func(s *Store) error {
@@ -51,7 +51,7 @@ func WithRetention(rules ...Keep) Option {
 	})
 }
 
-// retention is the rules, and what is known of the events that they ask for.
+// retention is the rules, and what is known of the events that they name.
 type retention struct {
 	rules []Keep
 
@@ -66,11 +66,11 @@ func (r *retention) byEvent() bool {
 	return slices.ContainsFunc(r.rules, func(k Keep) bool { return k.Event != "" })
 }
 
-// late reports whether the rule asks for an event that lines can be ahead of.
+// late reports whether the rule names an event that lines can precede.
 func (k Keep) late() bool { return k.Event != "" && k.Event.Moment() != trail.Ahead }
 
-// of returns when a line expires, nil for never. An empty event is not known:
-// yet, or finally.
+// of returns when a line expires, nil for never. An empty event is unknown: yet,
+// or finally.
 func (r *retention) of(l *Line, event trail.Event, final bool) *time.Time {
 	var earliest *time.Time
 	until := func(k Keep) {
@@ -94,7 +94,7 @@ func (r *retention) of(l *Line, event trail.Event, final bool) *time.Time {
 	return earliest
 }
 
-// expire returns lines with the expiry that the rules give them.
+// expire returns lines with the expiry set by the rules.
 func (s *Store) expire(ctx context.Context, lines []Line) ([]Line, error) {
 	r := &s.retention
 	if len(r.rules) == 0 {
@@ -107,7 +107,7 @@ func (s *Store) expire(ctx context.Context, lines []Line) ([]Line, error) {
 			return nil, err
 		}
 	}
-	own := lines // the caller's own, until there is something to change
+	own := lines // the caller's, until there is something to change
 	var event trail.Event
 	for i := range lines {
 		if i == 0 || lines[i].TraceID != lines[i-1].TraceID {

@@ -9,9 +9,8 @@ import (
 	"github.com/google/uuid"
 )
 
-// Sort is what a page of entries is ordered by. Entries that are equal in it
-// are in the order of their ids, which is that of their times, in the same
-// direction.
+// Sort is what a page of entries is ordered by. Equal entries are in the order
+// of their ids, which is that of their times, in the same direction.
 type Sort string
 
 // The sorts.
@@ -32,8 +31,8 @@ var sorts = map[Sort][]string{
 	SortEntity: {"model", "entity_id", "id"},
 }
 
-// position is where a page begins: behind the entry with these keys, in the
-// columns of the sort, or ahead of it. It is what a cursor says.
+// position is where a page begins: after or before the entry with these keys, in
+// the columns of the sort. It is the content of a cursor.
 type position struct {
 	Sort      Sort     `json:"s"`
 	Ascending bool     `json:"a,omitempty"`
@@ -62,7 +61,7 @@ func (q *Query) cursor(e Entry, back bool) string {
 		}
 	}
 	b, err := json.Marshal(p)
-	if err != nil { // text and truth values: cannot be
+	if err != nil { // text and booleans: cannot happen
 		return ""
 	}
 	return base64.RawURLEncoding.EncodeToString(b)
@@ -74,7 +73,7 @@ func (q *Query) position() (position, error) {
 	if q.Cursor == "" {
 		return p, nil
 	}
-	garbled := errors.New("the Cursor is garbled")
+	garbled := errors.New("the Cursor is malformed")
 	if len(q.Cursor) > maxCursor {
 		return p, garbled
 	}

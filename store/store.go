@@ -11,15 +11,15 @@ import (
 	"github.com/infrakitchen/audit/trail"
 )
 
-// Names of the dialects that the package knows, as GORM has them.
+// Names of the supported dialects, as GORM has them.
 const (
 	postgres = "postgres"
 	sqlite   = "sqlite"
 )
 
-// Store keeps and reads the trail of one database. It holds nothing open, but
-// one connection while somebody follows lines, and need not be closed. It is
-// safe for concurrent use.
+// Store writes and reads the trail of one database. It holds no connection open,
+// except one while lines are followed, and need not be closed. It is safe for
+// concurrent use.
 type Store struct {
 	db     *gorm.DB // writes, never in a caller's transaction
 	reader *gorm.DB // reads
@@ -55,13 +55,13 @@ func WithReader(db *gorm.DB) Option {
 	})
 }
 
-// New returns a store over db, whose tables [Migrate] has made. It does not
+// New returns a store over db, whose tables [Migrate] has created. It does not
 // touch the database. Its statements run with the settings, the plugins and
-// the logger of db, but outside of any transaction that db is in, and are not
-// audited. A pool of one connection will do as long as nobody calls the store
+// the logger of db, but outside any transaction that db is in, and are not
+// audited. A pool of one connection is enough as long as nobody calls the store
 // from within a transaction on that connection.
 //
-// A nil db, or one of another dialect than postgres and sqlite, is refused.
+// A nil db, or a dialect other than postgres and sqlite, is refused.
 func New(db *gorm.DB, opts ...Option) (*Store, error) {
 	writer, err := session(db)
 	if err != nil {
@@ -78,7 +78,7 @@ func New(db *gorm.DB, opts ...Option) (*Store, error) {
 }
 
 // session returns db as the store uses it: without what a caller has chained
-// to it, and outside of its transaction.
+// to it, and outside its transaction.
 func session(db *gorm.DB) (*gorm.DB, error) {
 	if db == nil || db.Config == nil || db.Statement == nil {
 		return nil, errors.New("the *gorm.DB is nil")
@@ -88,7 +88,7 @@ func session(db *gorm.DB) (*gorm.DB, error) {
 	}
 	s := db.Session(&gorm.Session{NewDB: true, SkipDefaultTransaction: true})
 	s.Error = nil
-	s.DryRun = false // or entries would seem to be kept
+	s.DryRun = false // or entries would only seem to be stored
 	s.Statement = &gorm.Statement{
 		DB: s, ConnPool: s.ConnPool, Context: db.Statement.Context, Clauses: map[string]clause.Clause{},
 	}

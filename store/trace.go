@@ -10,26 +10,26 @@ import (
 	"github.com/infrakitchen/audit/trail"
 )
 
-// MaxTrace is how many entries a [Trace] holds at most.
+// MaxTrace is the maximum number of entries in a [Trace].
 const MaxTrace = 1000
 
-// Trace is an action and all that it changed.
+// Trace is an action and everything it changed.
 type Trace struct {
 	ID uuid.UUID
-	// Action is the action's own entry. It is nil while an action goes on that
-	// is written with its change, or at its end.
+	// Action is the action's own entry. It is nil while the action is in
+	// progress and not recorded yet.
 	Action *Entry
 	// Outcome is what was written when the action ended, or nil.
 	Outcome *trail.Outcome
 	// Entries are the entries of the trace, the action's own among them, in
 	// the order in which they took effect: the first [MaxTrace].
 	Entries []Entry
-	// More tells that there are more; [Store.Entries] has them all.
+	// More reports that there are more; [Store.Entries] has them all.
 	More bool
 }
 
-// Trace returns the trace with this id, or [ErrNotFound] where neither an
-// entry nor an outcome bears it.
+// Trace returns the trace with this id, or [ErrNotFound] if neither an entry
+// nor an outcome has it.
 func (s *Store) Trace(ctx context.Context, id uuid.UUID) (Trace, error) {
 	t, key := Trace{ID: id}, id.String()
 	var err error

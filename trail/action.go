@@ -3,9 +3,9 @@ package trail
 import "encoding/json"
 
 // Action is one actor doing one event to one entity. Event is required. Model
-// and EntityID name the entity and may be empty where the action has none, or
-// where it is not known yet, as for a create. Tenant is for services with
-// tenants. Reason is free text that is kept in the entry's context.
+// and EntityID name the entity and may be empty if the action has none or it is
+// not known yet, as for a create. Tenant is for services with tenants. Reason is
+// free text, stored in the entry's context.
 type Action struct {
 	Actor           Actor
 	Event           Event
@@ -15,7 +15,7 @@ type Action struct {
 	Moment Moment
 }
 
-// Limits of what is kept of an action, in characters.
+// Limits of an action's text, in characters.
 const (
 	maxEvent  = 64
 	maxModel  = 128
@@ -37,9 +37,9 @@ func (a Action) normalize() Action {
 	return a
 }
 
-// Details are what is kept of the circumstances of an action, in the context
-// of its own entry. Every field may be empty; all text is bounded when it is
-// stored. Bodies, query values and headers have no place here.
+// Details are the recorded circumstances of an action, stored in the context of
+// its own entry. Every field may be empty; all text is bounded when it is
+// stored. Bodies, query values and headers do not belong here.
 type Details struct {
 	RequestID string `json:"request_id,omitempty"`
 	Method    string `json:"method,omitempty"`
@@ -58,7 +58,7 @@ type Details struct {
 
 const maxDetail = 512
 
-// json returns the details as the context of an entry, nil where all are empty.
+// json returns the details as the context of an entry, nil if all are empty.
 func (d Details) json() json.RawMessage {
 	if d == (Details{}) {
 		return nil
@@ -70,7 +70,7 @@ func (d Details) json() json.RawMessage {
 	}
 	d.Reason = Printable(d.Reason, maxReason)
 	b, err := json.Marshal(d)
-	if err != nil { // strings and an int: cannot be
+	if err != nil { // strings and an int: cannot happen
 		return nil
 	}
 	return b

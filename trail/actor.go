@@ -1,26 +1,26 @@
 package trail
 
-// ActorKind tells what sort of actor did something.
+// ActorKind is the kind of an actor.
 type ActorKind string
 
 // The kinds of actors.
 const (
-	KindUser      ActorKind = "user"      // a person, known by authentication
+	KindUser      ActorKind = "user"      // an authenticated person
 	KindService   ActorKind = "service"   // another program
-	KindSystem    ActorKind = "system"    // this program, of its own accord
-	KindAnonymous ActorKind = "anonymous" // somebody who was not authenticated
+	KindSystem    ActorKind = "system"    // this program itself
+	KindAnonymous ActorKind = "anonymous" // somebody unauthenticated
 )
 
-// Actor is who did something. ID identifies it for good; Name is what people
-// call it, as it was at that moment. OnBehalfOf is the id of the person whom
-// the actor impersonates, or empty.
+// Actor is who did something. ID identifies it permanently; Name is what people
+// called it at that moment. OnBehalfOf is the id of the person whom the actor
+// impersonates, or empty.
 type Actor struct {
 	ID, Name   string
 	Kind       ActorKind
 	OnBehalfOf string
 }
 
-// Anonymous is the actor of a request that nobody was authenticated for.
+// Anonymous is the actor of an unauthenticated request.
 func Anonymous() Actor {
 	return Actor{ID: "anonymous", Name: "anonymous", Kind: KindAnonymous}
 }
@@ -30,16 +30,16 @@ func Unknown() Actor {
 	return Actor{ID: "unknown", Name: "unknown", Kind: KindSystem}
 }
 
-// Limits of what is kept of an actor, in characters. What is longer is cut.
+// Limits of an actor's text, in characters. Longer text is cut.
 const (
 	maxActorID   = 256
 	maxActorName = 256
 )
 
-// Normalize returns the actor as it is stored: an empty kind,
-// or one that there is not, is [KindUser], an actor without id and name is [Unknown] (or [Anonymous], if it
-// says that kind), an empty name is the id, and both are made printable and at
-// most 256 characters long.
+// Normalize returns the actor as it is stored: an empty or unknown kind becomes
+// [KindUser], an actor without id and name becomes [Unknown] (or [Anonymous], if
+// that is its kind), an empty name becomes the id, and both are made printable
+// and at most 256 characters long.
 func (a Actor) Normalize() Actor {
 	switch a.Kind {
 	case "", KindUser, KindService, KindSystem, KindAnonymous:

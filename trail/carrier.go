@@ -12,20 +12,20 @@ import (
 	"github.com/google/uuid"
 )
 
-// CarrierKey is the one key that Inject writes and Extract reads. It is in the
+// CarrierKey is the only key that Inject writes and Extract reads. It is in the
 // canonical form of an HTTP header.
 const CarrierKey = "Audit-Trace"
 
 // maxCarrier bounds what Extract reads, in bytes. Whatever Inject writes fits.
 const maxCarrier = 16 << 10
 
-// ErrCarrier is what a trace that was extracted from a garbled carrier says
-// with [Trace.Err].
+// ErrCarrier is wrapped by [Trace.Err] if the carrier that the trace was
+// extracted from was malformed.
 var ErrCarrier = errors.New("trail: the carrier holds no usable trace")
 
 // Carrier holds text under a key on its way through a queue: an http.Header is
 // one, a [MapCarrier] turns any message's header map or a row's JSON into one.
-// Get returns the empty string for what is not there.
+// Get returns the empty string for a missing key.
 type Carrier interface {
 	Get(key string) string
 	Set(key, value string)
@@ -42,7 +42,7 @@ func (m MapCarrier) Get(key string) string { return m[key] }
 // Set implements [Carrier].
 func (m MapCarrier) Set(key, value string) { m[key] = value }
 
-// carried is what travels: all that a worker needs to go on as the same action.
+// carried is what travels: all that a worker needs to continue the same action.
 type carried struct {
 	Version  int       `json:"v"`
 	Trace    uuid.UUID `json:"trace"`
@@ -56,7 +56,7 @@ type carried struct {
 }
 
 // Inject writes the trace of ctx, with its action and actor, into c, so that
-// [Extract] can go on with it elsewhere. Without a trace it writes nothing.
+// [Extract] can continue it elsewhere. Without a trace it writes nothing.
 func Inject(ctx context.Context, c Carrier) {
 	t, ok := FromContext(ctx)
 	if !ok {
@@ -69,7 +69,7 @@ func Inject(ctx context.Context, c Carrier) {
 		EntityID: a.EntityID, Tenant: a.Tenant, Reason: a.Reason, Moment: a.Moment,
 	}
 	text := out.encode()
-	if len(text) > maxCarrier { // long text in a script of many bytes; the entry has the reason
+	if len(text) > maxCarrier { // long text in a multi-byte script; the entry has the reason
 		out.Reason = ""
 		text = out.encode()
 	}
@@ -87,19 +87,19 @@ func (out carried) encode() string {
 	var b bytes.Buffer
 	e := json.NewEncoder(&b)
 	e.SetEscapeHTML(false)
-	if err := e.Encode(out); err != nil { // plain strings: cannot be
+	if err := e.Encode(out); err != nil { // plain strings: cannot happen
 		return ""
 	}
 	return base64.RawURLEncoding.EncodeToString(bytes.TrimSpace(b.Bytes()))
 }
 
-// Extract returns a context that goes on with the trace that [Inject] wrote
-// into c: entries and lines bear its id, and [Trace.End] writes the outcome of
-// the action that the other side began. Without one in c it returns ctx.
+// Extract returns a context that continues the trace that [Inject] wrote into
+// c: entries and lines carry its id, and [Trace.End] writes the outcome of the
+// action that the other side began. Without one in c it returns ctx.
 //
-// What c holds is believed: extract only from where strangers cannot write, a
-// queue or a table of one's own, never from the headers of a public request.
-// A garbled carrier never fails the work: it yields a new trace, of an unknown
+// The content of c is trusted: extract only from where strangers cannot write,
+// such as your own queue or table, never from the headers of a public request.
+// A malformed carrier never fails the work: it yields a new trace, of an unknown
 // actor, whose [Trace.Err] wraps [ErrCarrier].
 func Extract(ctx context.Context, c Carrier) context.Context {
 	text := c.Get(CarrierKey)
@@ -148,21 +148,21 @@ func decode(text string) (carried, error) {
 	case in.Version != 1:
 		return in, fmt.Errorf("%w: version %d, 1 expected", ErrCarrier, in.Version)
 	case !Plausible(in.Trace):
-		return in, fmt.Errorf("%w: %s is no id of a past action", ErrCarrier, in.Trace)
+		return in, fmt.Errorf("%w: %s is not the id of a past action", ErrCarrier, in.Trace)
 	case in.Event == "":
 		return in, fmt.Errorf("%w: no event", ErrCarrier)
 	case in.Moment > Ahead:
-		return in, fmt.Errorf("%w: moment %d", ErrCarrier, in.Moment)
+		return in, fmt.Errorf("%w: unknown moment %d", ErrCarrier, in.Moment)
 	}
 	return in, nil
 }
 
-// Err returns why the trace is not the one that it was meant to go on with, an
+// Err returns why the trace is not the one that it was meant to continue, an
 // error that wraps [ErrCarrier], or nil.
 func (t *Trace) Err() error { return t.err }
 
-// noRecorder fails what must be kept, for a trace that was extracted before
-// anybody said where to keep it.
+// noRecorder fails every write, for a trace that was extracted before a recorder
+// was set.
 type noRecorder struct{}
 
 var _ Recorder = noRecorder{}

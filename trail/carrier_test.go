@@ -205,7 +205,7 @@ func TestNothingToCarry(t *testing.T) {
 	}
 }
 
-// TestExtractWithoutRecorder: the work goes on, and its end says what is
+// TestExtractWithoutRecorder: the work continues, and its end says what is
 // missing.
 func TestExtractWithoutRecorder(t *testing.T) {
 	recording(t)
@@ -227,8 +227,8 @@ func forged(text string) trail.MapCarrier {
 	return trail.MapCarrier{trail.CarrierKey: base64.RawURLEncoding.EncodeToString([]byte(text))}
 }
 
-// TestGarbledCarriers: what is no trace yields a new one, of nobody known, that
-// says why; the work goes on.
+// TestGarbledCarriers: a malformed trace yields a new one, of an unknown actor,
+// that says why; the work continues.
 func TestGarbledCarriers(t *testing.T) {
 	id := trail.NewID(past).String()
 	good := `{"v":1,"trace":"` + id + `","actor":{"ID":"7"},"event":"execute","moment":2}`

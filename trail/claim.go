@@ -1,12 +1,12 @@
 package trail
 
-// ownPhase is how far an action's own entry has come.
+// ownPhase is the state of an action's own entry.
 type ownPhase uint8
 
 const (
 	ownFree      ownPhase = iota // nobody has written it
 	ownReserved                  // a statement that would write it is running
-	ownTentative                 // written in a transaction of unknown end
+	ownTentative                 // written in a transaction of unknown outcome
 	ownKept                      // durable, or somebody else's to write
 )
 
@@ -18,20 +18,19 @@ type ownState struct {
 }
 
 // Claim is a statement's right to write the action's own entry, see
-// [Trace.Claim]. The zero value is none.
+// [Trace.Claim]. The zero value is no such right.
 type Claim struct {
-	// Held: the first row of the entity takes the trace's id. It may be taken
-	// in the meantime, by a process that the trace was handed to or by a
-	// transaction whose end was never heard of, so that the row is inserted
-	// where no entry has the id, and gets an id of its own otherwise.
+	// Held: the first row of the entity takes the trace's id. Another process
+	// (one that the trace was handed to) or transaction (one whose outcome is
+	// unknown) may write the id first, so insert it only if absent; otherwise
+	// the row gets its own id.
 	Held bool
-	// EntityID is the entity that the row must be of; empty where the action
-	// has not named it, so that any row of the model will do.
+	// EntityID is the entity that the row must belong to; empty if the action
+	// has not named one, so that any row of the model will do.
 	EntityID string
-	// Sole: the id is known to this trace alone, and no statement has had a
-	// claim whose outcome is in doubt: there is no entry with it, unless the end
-	// of the trace overtakes the statement. One that can be run again may
-	// insert it unasked.
+	// Sole: only this trace knows the id, and no earlier claim is in doubt.
+	// Nobody else can have written the id, unless the trace ends while the
+	// statement runs; a retryable statement may insert without checking.
 	Sole bool
 
 	trace *Trace
@@ -43,12 +42,12 @@ type Claim struct {
 // entries with the change, and must be followed by [Claim.Settle].
 //
 // tx identifies the transaction that the statement runs in, by a comparable
-// value, or is nil where the statement commits by itself; done reports whether
-// such a transaction has ended. A claim is given to one statement at a time,
-// and given again once the transaction of the last one is known to be over, or
-// to have been rolled back to a savepoint, because the entry may be gone with it.
+// value, or is nil if the statement commits by itself; done reports whether
+// such a transaction has ended. One statement at a time holds the claim. It is
+// granted again once the last holder's transaction is known to have ended or to
+// have been rolled back to a savepoint, because the entry may be gone with it.
 //
-// The error is that of an action that could not be written ahead, whose work
+// The error means that the action could not be recorded before its work, which
 // must not be done.
 func (t *Trace) Claim(model string, tx any, done func(tx any) bool) (Claim, error) {
 	t.mu.Lock()
@@ -66,7 +65,7 @@ func (t *Trace) Claim(model string, tx any, done func(tx any) bool) (Claim, erro
 		case t.own.tx == nil:
 		case t.own.tx == tx:
 			if !t.own.doubt {
-				return Claim{}, nil // it is there
+				return Claim{}, nil // it is written
 			}
 		case !done(t.own.tx):
 			return Claim{}, nil
@@ -79,9 +78,8 @@ func (t *Trace) Claim(model string, tx any, done func(tx any) bool) (Claim, erro
 	return c, nil
 }
 
-// Settle tells what came of the claim: whether the own entry was written, and
-// whether what was written is durable already. It does nothing for a claim that
-// is not held.
+// Settle reports whether the own entry was written, and whether it is durable
+// already. It does nothing for a claim that is not held.
 func (c Claim) Settle(written, durable bool) {
 	switch {
 	case !written:
@@ -93,8 +91,8 @@ func (c Claim) Settle(written, durable bool) {
 	}
 }
 
-// Fail tells, in the place of [Claim.Settle], that the statement failed: the
-// own entry may be written all the same, where the answer was lost.
+// Fail reports, instead of [Claim.Settle], that the statement failed: the own
+// entry may have been written anyway, if the answer was lost.
 func (c Claim) Fail() { c.settle(ownState{phase: ownTentative}) }
 
 func (c Claim) settle(to ownState) {
@@ -113,8 +111,8 @@ func (c Claim) settle(to ownState) {
 	t.own = to
 }
 
-// Committed tells that the transaction tx is durable, as [Trace.Claim] knew
-// it, for recorders that see it end.
+// Committed reports that the transaction tx, as passed to [Trace.Claim], is
+// durable, for recorders that see it end.
 func (t *Trace) Committed(tx any) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
@@ -123,8 +121,8 @@ func (t *Trace) Committed(tx any) {
 	}
 }
 
-// RolledBack tells that tx was rolled back to a savepoint, for recorders that
-// see it: what the trace has written in tx may be gone, whatever becomes of tx.
+// RolledBack reports that tx was rolled back to a savepoint, for recorders that
+// see it: what the trace wrote in tx may be gone, whether or not tx commits.
 func (t *Trace) RolledBack(tx any) {
 	t.mu.Lock()
 	defer t.mu.Unlock()

@@ -255,7 +255,7 @@ func TestClaimProperty(t *testing.T) {
 	})
 }
 
-// Of any number of goroutines, one holds the claim at a time, and none behind
+// Of any number of goroutines, one holds the claim at a time, and none after
 // the one that was durable.
 func TestClaimOfManyGoroutines(t *testing.T) {
 	recording(t)
@@ -292,7 +292,7 @@ func TestClaimOfManyGoroutines(t *testing.T) {
 	}
 }
 
-// A claim that is settled behind the end changes nothing of it.
+// A claim that is settled after the end does not change it.
 func TestSettleBehindTheEnd(t *testing.T) {
 	m := recording(t)
 	_, trace := start(t, t.Context(), trail.Action{Actor: una, Event: trail.Update, Model: "thing"})

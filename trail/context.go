@@ -11,14 +11,14 @@ type (
 	skipKey  struct{}
 )
 
-// ContextKey is where a trace is found in contexts that know nothing but text
-// as keys, as gin.Context: the value is whatever has a method Trace() *Trace,
-// a [Scope] for one.
+// ContextKey is the key of a trace for contexts keyed only by strings, such as
+// gin.Context: the value is anything with a method Trace() *Trace, such as a
+// [Scope].
 const ContextKey = "github.com/infrakitchen/audit/trail"
 
 // Scope is a context that carries a trace: the context and the trace in one
-// allocation. Those who open traces for others (a middleware, a job runner)
-// embed it in what they keep for each action; everybody else calls [Start].
+// allocation. Code that opens traces for others (a middleware, a job runner)
+// embeds it in its own per-action state; everybody else calls [Start].
 // A Scope is used once and must not be copied.
 type Scope struct {
 	context.Context
@@ -53,7 +53,7 @@ func FromContext(ctx context.Context) (*Trace, bool) {
 }
 
 // TraceID returns the id of the trace that ctx carries, and whether there is
-// one. It is the id of the entry of the action that is going on.
+// one. It is the id of the own entry of the current action.
 func TraceID(ctx context.Context) (uuid.UUID, bool) {
 	if t, ok := FromContext(ctx); ok {
 		return t.id, true

@@ -8,7 +8,7 @@ import (
 	"github.com/google/uuid"
 )
 
-// Operation is what the database did to a row; empty where no row changed.
+// Operation is what the database did to a row; empty if no row changed.
 type Operation string
 
 // The operations. A soft delete is an update for the database.
@@ -18,7 +18,7 @@ const (
 	OpDelete Operation = "delete"
 )
 
-// Result is how an action ended, or [Pending] where it has not.
+// Result is how an action ended, or [Pending] if it has not.
 type Result string
 
 // The results of an action.
@@ -35,7 +35,7 @@ type Entry struct {
 	ID        uuid.UUID // version 7; the action's own entry has ID == TraceID
 	TraceID   uuid.UUID // the action that this entry belongs to
 	CreatedAt time.Time // the instant in ID: microseconds, UTC
-	Seq       int64     // the order of effect; drawn by the database, zero until then
+	Seq       int64     // the order of effect; assigned by the database, zero until then
 
 	Tenant     string
 	Actor      Actor
@@ -51,36 +51,36 @@ type Entry struct {
 	Before, After json.RawMessage
 
 	Outcome Result
-	// Context is a JSON object, of an action's own entry only.
+	// Context is a JSON object; only an action's own entry has one.
 	Context json.RawMessage
 }
 
-// Outcome tells how an action that was written ahead of its work ended, or
-// that an action whose entry says otherwise failed in the end.
+// Outcome is how an action that was recorded before its work ended, or that an
+// action recorded as successful later failed.
 type Outcome struct {
 	TraceID    uuid.UUID
 	FinishedAt time.Time
 	Result     Result
-	Status     int    // of the HTTP response; zero where there was none
+	Status     int    // of the HTTP response; zero if there was none
 	Error      string // what went wrong; empty on success
 	Duration   time.Duration
 }
 
-// Recorder keeps entries and outcomes. Package store has the one for
-// databases. Implementations are safe for concurrent use.
+// Recorder stores entries and outcomes. Package store has the one for
+// databases. Implementations must be safe for concurrent use.
 type Recorder interface {
-	// Record keeps entries, all or none. An entry whose ID is kept already is
-	// passed over: the one that was there first stands. It returns only once
-	// the entries are durable, or with an error.
+	// Record stores entries, all or none. An entry whose ID is stored already
+	// is skipped: the first one wins. It returns only once the entries are
+	// durable, or with an error.
 	Record(ctx context.Context, entries ...Entry) error
-	// Finish keeps the outcome of the action o.TraceID. The first outcome of
-	// an action stands, later ones are passed over.
+	// Finish stores the outcome of the action o.TraceID. The first outcome of
+	// an action wins, later ones are skipped.
 	Finish(ctx context.Context, o Outcome) error
 }
 
-// JoinKey returns the entity id of a key: its parts as text, joined by a comma
+// JoinKey returns the entity id of a key: its parts as text, joined by commas
 // in key order, with backslash and comma escaped by a backslash in keys of
-// more than one part. A single part stands as it is.
+// more than one part. A single part is returned unchanged.
 func JoinKey(parts ...string) string {
 	if len(parts) == 1 {
 		return parts[0]

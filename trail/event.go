@@ -2,7 +2,7 @@ package trail
 
 // Event is the verb of an action: what its actor did. The events below are
 // known to every part of the library; an application may use its own, any
-// non-empty text, lower case and snake case by convention.
+// non-empty text, by convention in lower snake case.
 type Event string
 
 // The events of InfraKitchen, and the restore of a soft-deleted row.
@@ -23,8 +23,8 @@ const (
 	Restore  Event = "restore"
 )
 
-// Events returns the events that the library knows, in the order in which
-// they are documented. The slice is the caller's own.
+// Events returns the events known to the library, in the order in which they
+// are documented. The caller owns the slice.
 func Events() []Event {
 	return []Event{
 		Create, Update, Delete, Execute, Approve, Reject, Destroy, Recreate,
@@ -43,10 +43,10 @@ func (e Event) Known() bool {
 	}
 }
 
-// Moment returns when an action with this event is written if the action does
-// not say so itself: [Ahead] for execute, destroy, recreate, retry, sync and
-// dryrun, whose work leaves the database, and [WithChange] for all others,
-// an application's own events included.
+// Moment returns when an action with this event is recorded unless the action
+// sets its own moment: [Ahead] for execute, destroy, recreate, retry, sync and
+// dryrun, whose work happens outside the database, and [WithChange] for all
+// others, including an application's own events.
 func (e Event) Moment() Moment {
 	switch e {
 	case Execute, Destroy, Recreate, Retry, Sync, Dryrun:
@@ -64,9 +64,9 @@ const (
 	ByEvent Moment = iota
 	// WithChange writes the entry in the transaction of the first row that
 	// the action changes in its own entity. An action that changes none is
-	// written when it ends.
+	// recorded when it ends.
 	WithChange
 	// Ahead writes the entry, with the outcome [Pending], before the action
-	// begins. If it cannot be written the action does not begin.
+	// begins. If that fails the action does not begin.
 	Ahead
 )

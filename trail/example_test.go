@@ -11,8 +11,8 @@ import (
 	"github.com/infrakitchen/audit/trail"
 )
 
-// printer is a recorder for people. It passes over what it has printed, as the
-// contract of a recorder wants it.
+// printer is a recorder for people. It skips what it has printed already, as the
+// contract of a recorder requires.
 type printer map[uuid.UUID]bool
 
 func (p printer) Record(_ context.Context, entries ...trail.Entry) error {
@@ -32,7 +32,7 @@ func (p printer) Finish(_ context.Context, o trail.Outcome) error {
 }
 
 // A job is an action: it is in the trail before it begins, and its end is
-// told, whatever it is. A worker in another process goes on in the same trace.
+// recorded, whatever it is. A worker in another process continues the same trace.
 func Example() {
 	trail.SetDefault(printer{})
 	defer trail.SetDefault(nil)

@@ -13,13 +13,13 @@ const lastMicro = (1<<48-1)*1000 + 999
 
 // NewID returns a version 7 UUID (RFC 9562, section 5.7) that begins with t,
 // so that the order of ids is the order of their instants. The microseconds
-// stand in the twelve bits behind the milliseconds (section 6.2, method 3),
-// the other 62 bits are random. Time gives t back, cut to the microsecond.
-// Instants before 1970 and behind the year 10889 become the nearest that fits.
+// are in the twelve bits after the milliseconds (section 6.2, method 3), the
+// other 62 bits are random. Time returns t, truncated to microseconds. Instants
+// before 1970 or later than year 10889 are clamped.
 func NewID(t time.Time) uuid.UUID {
 	us := min(max(t.UnixMicro(), 0), lastMicro)
 	ms, frac := uint64(us/1000), uint64(us%1000)
-	// 4096 steps a millisecond: rounding up makes the way back exact.
+	// 4096 steps per millisecond: rounding up makes the way back exact.
 	hi := ms<<16 | 0x7000 | (frac*4096+999)/1000
 	lo := rand.Uint64()&(1<<62-1) | 1<<63 //nolint:gosec // ids are unique, not secret
 
@@ -29,8 +29,8 @@ func NewID(t time.Time) uuid.UUID {
 	return id
 }
 
-// Time returns the instant that id was made at, in UTC and microseconds. It is
-// the zero time for an id that is not of version 7.
+// Time returns the instant at which id was made, in UTC, to the microsecond. It
+// is the zero time for an id that is not of version 7.
 func Time(id uuid.UUID) time.Time {
 	hi := binary.BigEndian.Uint64(id[:8])
 	if hi>>12&0xf != 7 {
@@ -40,9 +40,9 @@ func Time(id uuid.UUID) time.Time {
 	return time.UnixMicro(ms*1000 + frac).UTC()
 }
 
-// Plausible reports whether id can be that of an action: a UUID of version 7,
-// of the variant of RFC 9562, made no more than an hour ahead of now, which is
-// as wrong as a clock should be.
+// Plausible reports whether id can be that of an action: a version 7 UUID of
+// the RFC 9562 variant. It tolerates an hour of clock skew: the id must not be
+// later than that from now.
 func Plausible(id uuid.UUID) bool {
 	at := Time(id)
 	return !at.IsZero() && id.Variant() == uuid.RFC4122 && time.Until(at) < time.Hour

@@ -109,7 +109,7 @@ func TestNewIDIsUnique(t *testing.T) {
 			}
 		}
 	}
-	// All of the 62 bits behind the variant are random.
+	// All of the 62 bits after the variant are random.
 	for i, want := range []byte{0x3f, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff} {
 		if got := ones[8+i] & zeros[8+i]; got != want {
 			t.Errorf("of byte %d the bits %08b vary, want %08b", 8+i, got, want)

@@ -5,7 +5,7 @@ import (
 	"strings"
 )
 
-// Masked stands in the trail where a secret stood in the data.
+// Masked replaces a secret value in the trail.
 const Masked = "***"
 
 // secrets are the words that make a name sensitive.
@@ -15,14 +15,14 @@ var secrets = []string{
 	"credential", "authorization", "cookie", "otp", "pin_code", "cvv",
 }
 
-// tails are what a name may end in and still be about the secret itself: a
+// tails are endings after which a name still means the secret itself: a
 // password_hash is as good as a password, a token_count is not.
 var tails = []string{"hash", "digest", "encrypted", "enc", "cipher", "ciphertext", "value", "salt", "text", "raw", "data"}
 
 // Sensitive reports whether a value of this name (of a column, a field, a
 // key) is masked by default: whether its last words are password, secret,
-// token, api_key, private_key or one of their kin, also in the plural and with
-// an ending such as _hash. Case and the style of joining words do not matter.
+// token, api_key, private_key or similar, also in the plural and with an ending
+// such as _hash. Case and word separators do not matter.
 func Sensitive(name string) bool {
 	words := strings.Split(snake(name), "_")
 	for len(words) > 1 && contains(tails, words[len(words)-1]) {
@@ -79,25 +79,24 @@ func snake(name string) string {
 }
 
 var (
-	// A name and what assigns. The name may be quoted, the quotes escaped.
+	// A name and the assignment. The name may be quoted, the quotes escaped.
 	assigns = regexp.MustCompile(`\\*["']?([A-Za-z][A-Za-z0-9_.\-]*)\\*["']?\s*(?:=>|:=|==|=|:)\s*`)
 	// A value: in quotes that are escaped any number of times, in quotes, in
-	// quotes that do not end, or a word.
+	// unterminated quotes, or a word.
 	assigned = regexp.MustCompile(`^(?:\\+"(?:[^"\\]|\\[^"\\])*\\+"|"(?:[^"\\]|\\.)*"|'(?:[^']|'')*'|\\*["'].*|[^\s,;&)}\]]+)`)
 	bearer   = regexp.MustCompile(`(?i)\b(bearer|basic)\s+[A-Za-z0-9+/=._~\-]{6,}`)
 	userinfo = regexp.MustCompile(`(://[^\s/:@]*:)\S*@`)
-	// What PostgreSQL adds to an error of a constraint: the values of a key, or
-	// of the whole row, of which nobody here knows which are masked.
+	// What PostgreSQL adds to a constraint error: the values of a key or of the
+	// whole row, and nothing here tells which of them are masked.
 	keyDetail = regexp.MustCompile(`(?s)(\b[Kk]ey \([^=]*\)=\().*?(\) (?:already exists|is not present|is still referenced|conflicts with)|$)`)
 	rowDetail = regexp.MustCompile(`(?s)(\bFailing row contains \().*`)
 	cookies   = regexp.MustCompile(`(?i)\b((?:set-)?cookie["']?\s*[:=]\s*).*`)
 )
 
 // MaskText returns text with what looks like a secret replaced by [Masked]:
-// the value behind a [Sensitive] name and an equals sign or colon, a bearer or
-// basic credential, the password in a URL. It is for error texts and
-// messages, whose form nobody knows; columns and fields are masked by name.
-// Its time is in proportion to the text.
+// the value after a [Sensitive] name and an equals sign or colon, a bearer or
+// basic credential, the password in a URL. It is for error texts and messages
+// of unknown form; columns and fields are masked by name. Runs in linear time.
 func MaskText(text string) string {
 	if text == "" {
 		return text

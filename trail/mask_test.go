@@ -41,7 +41,7 @@ func TestSensitive(t *testing.T) {
 }
 
 // FuzzSensitive: how the words of a name are joined does not matter, nor what
-// stands ahead of them, and a hash of a secret is as good as the secret.
+// comes before them, and a hash of a secret is as good as the secret.
 func FuzzSensitive(f *testing.F) {
 	for _, name := range []string{"password", "user_api_key", "name", "", "_", "a__b", "token_hash", "ä_secret", "\xff"} {
 		f.Add(name)

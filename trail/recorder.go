@@ -4,9 +4,9 @@ import "sync/atomic"
 
 var defaultRecorder atomic.Pointer[Recorder]
 
-// SetDefault makes r the recorder of every action that names none of its own.
-// gormhook.Plugin does so for its database where nobody did before. A nil r
-// takes the default away. It may be called at any time, from any goroutine;
+// SetDefault makes r the recorder of every action that does not set its own.
+// gormhook.Plugin does so for its database if there is no default yet; nil
+// removes the default. It may be called at any time, from any goroutine;
 // actions that have begun keep the recorder they began with.
 func SetDefault(r Recorder) {
 	if r == nil {
@@ -16,8 +16,8 @@ func SetDefault(r Recorder) {
 	defaultRecorder.Store(&r)
 }
 
-// SetDefaultIfUnset makes r the default where there is none, and reports
-// whether it did.
+// SetDefaultIfUnset makes r the default if there is none, and reports whether
+// it did.
 func SetDefaultIfUnset(r Recorder) bool {
 	return r != nil && defaultRecorder.CompareAndSwap(nil, &r)
 }

@@ -116,8 +116,8 @@ func TestLateIsWrittenAtTheEnd(t *testing.T) {
 	}
 }
 
-// TestOpenThatFails: the work must not be done, and the attempt is told at the
-// end.
+// TestOpenThatFails: the work must not be done, and the attempt is recorded at
+// the end.
 func TestOpenThatFails(t *testing.T) {
 	m := &memory{}
 	m.fail("Record", errDown)

@@ -15,7 +15,7 @@ import (
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
 // memory is a recorder that keeps all in memory, in the order in which it came.
-// It fails, and waits, when it is told to.
+// It fails, and waits, on demand.
 type memory struct {
 	mu       sync.Mutex
 	entries  []trail.Entry

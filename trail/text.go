@@ -7,11 +7,11 @@ import (
 	"unicode/utf8"
 )
 
-// Printable returns s as it is safe to store and to show: valid UTF-8, at most
-// limit characters, with control characters and the marks that reverse the
+// Printable returns s in a form safe to store and show: valid UTF-8, at most
+// limit characters, with control characters and the marks that change the
 // direction of writing made visible as \u and four hex digits. Text that is
-// printable already is returned as it is, without an allocation. What is cut
-// ends in an ellipsis, which counts.
+// printable already is returned as it is, without an allocation. Text that is
+// cut ends in an ellipsis, which counts.
 func Printable(s string, limit int) string {
 	if plain(s, limit) {
 		return s
@@ -37,7 +37,7 @@ func Printable(s string, limit int) string {
 	return b.String()
 }
 
-// bounded returns s, or as much of its beginning as limit bytes hold.
+// bounded returns s, or as much of its beginning as fits in limit bytes.
 func bounded(s string, limit int) string {
 	if len(s) <= limit {
 		return s

@@ -14,47 +14,47 @@ import (
 )
 
 var (
-	// ErrNoRecorder is returned where an action must be kept and there is
-	// nowhere to keep it.
+	// ErrNoRecorder is returned if an action must be recorded and there is
+	// no recorder.
 	ErrNoRecorder = errors.New("trail: no recorder: register gormhook.Plugin or call trail.SetDefault first")
 	// ErrNoEvent is returned for an action that names no event.
 	ErrNoEvent = errors.New("trail: an action needs an event")
-	// ErrEnded is returned by the second end of a trace, which changes nothing.
+	// ErrEnded is returned by a second End of a trace, which changes nothing.
 	ErrEnded = errors.New("trail: the trace has ended already")
-	// ErrRecorded is returned where an action is to be changed whose entry
-	// has been written.
+	// ErrRecorded is returned if the recorded action can no longer be
+	// changed.
 	ErrRecorded = errors.New("trail: the action has been recorded already")
 	// ErrDenied marks an error, by wrapping, that ends an action as [Denied].
 	ErrDenied = errors.New("denied")
 )
 
-// writeTimeout bounds what the end of a trace may wait for its recorder, whose
+// writeTimeout bounds how long the end of a trace waits for its recorder, whose
 // context is detached from the cancellation of the action's.
 const writeTimeout = 10 * time.Second
 
-// Source answers what is known of an action only later than its start: who
+// Source provides what is known only after an action has started: who
 // authenticated, and the circumstances. It is asked when the action's entry is
 // written, by whatever goroutine does so, and never after the trace has ended.
 type Source interface {
-	// Actor returns the actor, and whether it is known by now.
+	// Actor returns the actor, and whether it is known yet.
 	Actor() (Actor, bool)
 	// Details returns the circumstances.
 	Details() Details
 }
 
-// Options are for those who open traces for others; see [Scope.Start].
+// Options are for code that opens traces for others; see [Scope.Start].
 type Options struct {
 	Recorder Recorder  // default: Default()
-	Source   Source    // default: none, the action says it all
+	Source   Source    // default: none, the action has everything
 	ID       uuid.UUID // default: a new one. Version 7
 	Started  time.Time // default: now
-	// Late puts off what is to be written ahead until [Trace.Open] is called,
-	// for a caller that does not know yet who acts. gormhook calls it ahead of
-	// a write that is in no transaction yet.
+	// Late defers what is written before the work until [Trace.Open] is called,
+	// for a caller that does not know yet who acts. gormhook calls it before
+	// the first write outside a transaction.
 	Late bool
 }
 
-// Trace is an action that is going on. It is safe for concurrent use.
+// Trace is an action in progress. It is safe for concurrent use.
 type Trace struct {
 	id       uuid.UUID
 	text     [36]byte // id, as String returns it
@@ -62,13 +62,13 @@ type Trace struct {
 	action   Action
 	parent   uuid.UUID
 	remote   bool
-	shared   bool // its id was given from outside, or has gone there
+	shared   bool // its id came from outside, or was passed on
 	recorder Recorder
 	source   Source
 	spans    Spanner         // or nil; not changed once the trace has begun
 	ctx      context.Context //nolint:containedctx // the values of the action's context, for its end
 
-	late atomic.Bool // an entry ahead is still owed
+	late atomic.Bool // the entry before the work is still to be written
 
 	mu      sync.Mutex // guards what follows, and action, source and shared
 	own     ownState
@@ -78,13 +78,12 @@ type Trace struct {
 	err     error // of the carrier it came from
 }
 
-// Start begins an action and returns a context that carries its trace. Where
-// the action is written ahead (see [Event.Moment]) its entry is durable when
-// Start returns. The caller ends the trace with [Trace.End].
+// Start begins an action and returns a context that carries its trace. If the
+// action is recorded before its work (see [Event.Moment]) its entry is durable
+// when Start returns. The caller ends the trace with [Trace.End].
 //
 // The error is [ErrNoEvent], [ErrNoRecorder] or the recorder's; then there is
-// no trace, the context is the one that was given, and the work must not be
-// begun.
+// no trace, the returned context is ctx, and the work must not be begun.
 func Start(ctx context.Context, a Action) (context.Context, *Trace, error) {
 	s := new(Scope)
 	if err := s.Start(ctx, a, Options{}); err != nil {
@@ -94,7 +93,7 @@ func Start(ctx context.Context, a Action) (context.Context, *Trace, error) {
 }
 
 // Start begins an action in s, whose parent becomes ctx. See the function
-// [Start] for the rest.
+// [Start] for the details.
 func (s *Scope) Start(ctx context.Context, a Action, o Options) error {
 	if a.Event == "" {
 		return ErrNoEvent
@@ -133,11 +132,11 @@ func (s *Scope) Start(ctx context.Context, a Action, o Options) error {
 	return t.Open()
 }
 
-// Open writes the entry of an action that is written ahead, if that was put
-// off. It does nothing otherwise, and returns what came of it each time. The
-// cancellation of the action's context does not stop it. It must not be called
-// where the caller holds a transaction: the entry is written through a
-// connection of its own, which a pool of one does not have.
+// Open writes the entry of an action that is recorded before its work, if that
+// was deferred. Otherwise it does nothing, and returns the same result every
+// time. The cancellation of the action's context does not stop it. It must not
+// be called while the caller holds a transaction: the entry is written through
+// another connection, which a pool of one does not have.
 func (t *Trace) Open() error {
 	if !t.late.Load() {
 		t.mu.Lock()
@@ -149,12 +148,12 @@ func (t *Trace) Open() error {
 	if !t.late.Load() {
 		return t.openErr
 	}
-	// Cleared first: the recorder's own log lines ask for the trace as well.
+	// Cleared first: the recorder's own log lines ask for the trace too.
 	t.late.Store(false)
 	ctx, cancel := t.detached()
 	defer cancel()
 	if err := t.recorder.Record(ctx, t.entryLocked(Pending, 0)); err != nil {
-		t.openErr = fmt.Errorf("trail: recording the action ahead of its work: %w", err)
+		t.openErr = fmt.Errorf("trail: recording the action before its work: %w", err)
 		return t.openErr
 	}
 	t.own.phase, t.says = ownKept, Pending
@@ -168,7 +167,7 @@ func (t *Trace) ID() uuid.UUID { return t.id }
 func (t *Trace) String() string { return unsafe.String(&t.text[0], len(t.text)) }
 
 // name gives the trace its id. The text is never written again, so that the
-// string over it is as constant as any.
+// string over it is constant.
 func (t *Trace) name(id uuid.UUID) {
 	t.id = id
 	hex.Encode(t.text[:], id[:4])
@@ -179,7 +178,7 @@ func (t *Trace) name(id uuid.UUID) {
 	hex.Encode(t.text[24:], id[10:])
 }
 
-// Action returns the action, with its actor as far as it is known by now.
+// Action returns the action, with its actor as far as it is known yet.
 func (t *Trace) Action() Action {
 	t.mu.Lock()
 	defer t.mu.Unlock()
@@ -197,10 +196,10 @@ func (t *Trace) actionLocked() Action {
 	return a
 }
 
-// Annotate changes what the action is called, and its model where that is not
-// empty, for code that knows better than whoever began it. A moment of
-// [ByEvent] is the event's own. It fails with [ErrRecorded] once the action's
-// entry has been written or is being written.
+// Annotate changes the action's event, and its model if model is not empty, for
+// code that knows better than whoever began it. A moment of [ByEvent] is the
+// event's own. It fails with [ErrRecorded] once the action's entry has been
+// written or is being written.
 func (t *Trace) Annotate(event Event, model string, moment Moment) error {
 	t.mu.Lock()
 	defer t.mu.Unlock()
@@ -219,7 +218,7 @@ func (t *Trace) Annotate(event Event, model string, moment Moment) error {
 	return nil
 }
 
-// Identify tells who acts, for code that authenticates after the action began.
+// Identify sets the actor, for code that authenticates after the action began.
 func (t *Trace) Identify(actor Actor) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
@@ -251,12 +250,12 @@ func (t *Trace) entryLocked(r Result, status int) Entry {
 	}
 }
 
-// End ends the action: as a success where err is nil, as denied where err
-// wraps [ErrDenied], as a failure otherwise. It makes sure that the action has
-// its entry, and writes its outcome where that is not what the entry says.
-// What it writes is not stopped by the cancellation of the action's context.
-// Where it fails the trace has not ended, and End may be called again;
-// otherwise a second call returns [ErrEnded] and changes nothing.
+// End ends the action: as a success if err is nil, as denied if err wraps
+// [ErrDenied], as a failure otherwise. It makes sure that the action has its
+// entry, and writes its outcome if that is not what the entry says. The
+// cancellation of the action's context does not stop its writes. If End fails,
+// the trace has not ended, and End may be called again; otherwise a second call
+// returns [ErrEnded] and changes nothing.
 func (t *Trace) End(err error) error {
 	o := Outcome{Result: Success}
 	if err != nil {
@@ -268,10 +267,10 @@ func (t *Trace) End(err error) error {
 	return t.Finish(o)
 }
 
-// Finish ends the action as o says, of which the trace id, the time and the
-// duration are filled in. A result of [Pending] leaves the end to somebody
-// else: the action's entry is made sure of, its outcome is not written, and
-// the trace may be ended again.
+// Finish ends the action with the outcome o, whose trace id, time and duration
+// are filled in. A result of [Pending] leaves the end to somebody else: Finish
+// makes sure that the action has its entry but writes no outcome, and the trace
+// may be ended again.
 func (t *Trace) Finish(o Outcome) error {
 	t.mu.Lock()
 	if t.ended {
@@ -279,7 +278,7 @@ func (t *Trace) Finish(o Outcome) error {
 		return ErrEnded
 	}
 	// An entry with a change says success, one that is written now says the
-	// result: the outcome is written where that is not all there is to say.
+	// result: the outcome is written only if there is more to say.
 	record := t.own.phase != ownKept || t.remote
 	finish := o.Result != Pending &&
 		(o.Result != Success || t.says == Pending || t.remote || t.action.Moment == Ahead)
@@ -321,9 +320,9 @@ func (t *Trace) Finish(o Outcome) error {
 	return nil
 }
 
-// reopen takes back an end that could not be recorded, so that it can be told
-// again. Whether the entry was written may not be known: the error may have
-// come behind it.
+// reopen takes back an end that could not be recorded, so that it can be
+// retried. Whether the entry was written may not be known: the error may have
+// come after it.
 func (t *Trace) reopen(entry bool) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
@@ -333,7 +332,7 @@ func (t *Trace) reopen(entry bool) {
 	}
 }
 
-// freezeLocked takes leave of the source, which may be gone from here on.
+// freezeLocked drops the source, which may be gone from here on.
 func (t *Trace) freezeLocked() {
 	if t.source != nil {
 		if actor, ok := t.source.Actor(); ok {
@@ -351,7 +350,7 @@ func (t *Trace) Ended() bool {
 }
 
 // detached returns a context for the trace's own writes: it has the values of
-// the action's context, a bound of its own and no part in its cancellation.
+// the action's context and its own timeout, but not its cancellation.
 func (t *Trace) detached() (context.Context, context.CancelFunc) {
 	return context.WithTimeout(Skip(context.WithoutCancel(t.ctx)), writeTimeout)
 }

@@ -14,7 +14,7 @@ import (
 )
 
 // The JSON has the names of the tables' columns, null for what is empty there,
-// and every value as it is stored.
+// and every value as stored.
 type (
 	entriesJSON struct {
 		Entries  []entryJSON `json:"entries"`
@@ -39,7 +39,7 @@ type (
 		EntityName *string         `json:"entity_name"`
 		Before     json.RawMessage `json:"before"`
 		After      json.RawMessage `json:"after"`
-		// Outcome is how the action ended by now, not what the entry said.
+		// Outcome is how the action has ended by now, not what the entry says.
 		Outcome  trail.Result    `json:"outcome"`
 		Context  json.RawMessage `json:"context"`
 		Finished *outcomeJSON    `json:"finished"`
@@ -58,10 +58,10 @@ type (
 		Outcome  trail.Result `json:"outcome"`
 		Finished *outcomeJSON `json:"finished"`
 		Entries  []entryJSON  `json:"entries"`
-		// More says that the trace has more entries than these; /api/entries
+		// More reports that the trace has more entries than these; /api/entries
 		// has them all.
 		More bool `json:"more"`
-		// Lines are the first ones. MoreLines says that there are others, which
+		// Lines are the first ones. MoreLines reports that there are others, which
 		// /api/traces/ID/lines has.
 		Lines     []lineJSON `json:"lines"`
 		MoreLines bool       `json:"more_lines"`
@@ -127,7 +127,7 @@ func (q *request) apiTrace(id string) error {
 }
 
 // apiLines answers with a page of the lines of a trace. The last page has no
-// next; the cursor that led there shows what was added to it since.
+// next; the cursor that led there shows what has been added since.
 func (q *request) apiLines(id string) error {
 	traceID, err := parseID(id)
 	if err != nil {
@@ -136,13 +136,13 @@ func (q *request) apiLines(id string) error {
 	values := q.URL.Query()
 	for name, all := range values {
 		if name != paramLimit && name != paramCursor && name != paramOrder || len(all) > 1 {
-			return badRequest("There is no parameter %.60q, or it is given twice. There are limit, order and cursor.", name)
+			return badRequest("There is no parameter %.60q, or it is given twice. The parameters are limit, order and cursor.", name)
 		}
 	}
 	lines := store.LogQuery{Ascending: true, Limit: maxLines, Cursor: values.Get(paramCursor)}
 	if v := values.Get(paramLimit); v != "" {
 		if lines.Limit, err = strconv.Atoi(v); err != nil || lines.Limit < 1 || lines.Limit > store.MaxLimit {
-			return badRequest("limit is %.60q; a number from 1 to %d is possible.", v, store.MaxLimit)
+			return badRequest("limit is %.60q; it must be a number from 1 to %d.", v, store.MaxLimit)
 		}
 	}
 	switch v := values.Get(paramOrder); v {
@@ -150,7 +150,7 @@ func (q *request) apiLines(id string) error {
 	case "desc":
 		lines.Ascending = false
 	default:
-		return badRequest("order is %.60q; asc and desc are possible.", v)
+		return badRequest("order is %.60q; it must be asc or desc.", v)
 	}
 	page, err := q.logs(traceID, lines)
 	if err != nil {
@@ -217,7 +217,7 @@ func encodeOutcome(o *trail.Outcome) *outcomeJSON {
 	return out
 }
 
-// optional is null where there is none.
+// optional is null for an empty string.
 func optional(s string) *string {
 	if s == "" {
 		return nil
@@ -225,8 +225,8 @@ func optional(s string) *string {
 	return &s
 }
 
-// exact passes JSON on as it is. What is none, and was therefore not written by
-// this library, becomes a string, so that the answer stays readable.
+// exact passes JSON on as it is. Invalid JSON, which this library has not
+// written, becomes a string, so that the answer stays readable.
 func exact(raw json.RawMessage) json.RawMessage {
 	if len(raw) == 0 {
 		return nil
@@ -235,7 +235,7 @@ func exact(raw json.RawMessage) json.RawMessage {
 		return raw
 	}
 	b, err := json.Marshal(string(raw))
-	if err != nil { // a string: cannot be
+	if err != nil { // a string: cannot happen
 		return nil
 	}
 	return b

@@ -21,7 +21,7 @@ type asset struct {
 	content []byte
 }
 
-// assets are all of them by name, version is the same for the same content.
+// assets are all of them by name; version is the same for the same content.
 var assets, version = readAssets(map[string]string{
 	"style.css": "text/css; charset=utf-8",
 	"follow.js": "text/javascript; charset=utf-8",
@@ -35,7 +35,7 @@ func readAssets(kinds map[string]string) (map[string]asset, string) {
 	if err != nil {
 		panic(err) // the folder is embedded
 	}
-	for _, e := range entries { // in the order of their names
+	for _, e := range entries { // in order of name
 		content, err := files.ReadFile(path.Join("static", e.Name()))
 		if err != nil || kinds[e.Name()] == "" {
 			panic(fmt.Sprintf("viewer: static/%s: %v", e.Name(), err))
@@ -46,8 +46,8 @@ func readAssets(kinds map[string]string) (map[string]asset, string) {
 	return all, hex.EncodeToString(sum.Sum(nil))[:12]
 }
 
-// asset answers with a file. Pages ask for it by its version, so that one with
-// the right version can be kept.
+// asset answers with a file. Pages ask for it by version, so that one with the
+// right version can be cached.
 func (q *request) asset(name string) error {
 	a, ok := assets[name]
 	if !ok {
@@ -64,7 +64,7 @@ func (q *request) asset(name string) error {
 type page struct {
 	Title   string // of the viewer
 	Heading string // of the page
-	Root    string // the way to the mount point
+	Root    string // the relative path to the mount point
 	Version string // of the assets
 	Zone    string // of times
 }

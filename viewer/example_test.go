@@ -18,7 +18,7 @@ import (
 	"github.com/infrakitchen/audit/viewer"
 )
 
-// The pages are mounted below /audit, for those whom the application lets in.
+// The pages are mounted under /audit, for those whom the application authorizes.
 func Example() {
 	ctx := context.Background()
 	conn, err := sql.Open("sqlite", "file:trail?mode=memory&cache=shared&_time_format=sqlite")

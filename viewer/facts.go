@@ -12,8 +12,8 @@ import (
 	"github.com/infrakitchen/audit/viewer/internal/visible"
 )
 
-// fact is one thing that is known of an action: a text, which may be a link or
-// to be copied, or a time. ID, Name and Tag stand beside it.
+// fact is one thing known about an action: a text, which may be a link or meant
+// for copying, or a time. ID, Name and Tag are shown next to it.
 type fact struct {
 	Label, Text, Href, ID, Name, Tag string
 	Code                             bool
@@ -21,7 +21,7 @@ type fact struct {
 }
 
 // circumstances are the labels of what the context of an entry may hold, in the
-// order in which they are shown. What it holds besides is shown by its own name.
+// order in which they are shown. Anything else in it is shown by its own name.
 var circumstances = []struct{ key, label string }{
 	{"reason", "Reason"},
 	{"method", "Method"},
@@ -35,7 +35,7 @@ var circumstances = []struct{ key, label string }{
 	{"parent_trace_id", "Part of"},
 }
 
-// facts lists who, what and when, how it ended, and the circumstances.
+// facts lists who, what, when, how it ended, and the circumstances.
 func (q *request) facts(f found) []fact {
 	var facts []fact
 	add := func(x fact) {
@@ -67,8 +67,8 @@ func (q *request) facts(f found) []fact {
 	return facts
 }
 
-// context lists the circumstances. A status in it is that of an action that
-// has no outcome of its own.
+// context lists the circumstances. A status in it is that of an action without a
+// separate outcome.
 func (q *request) context(raw json.RawMessage, o *trail.Outcome) []fact {
 	fields, err := diff.Fields(nil, raw)
 	if err != nil {
@@ -105,7 +105,7 @@ func (q *request) context(raw json.RawMessage, o *trail.Outcome) []fact {
 	return facts
 }
 
-// when is a fact that is a time; it is empty where the time is not known.
+// when is a fact that is a time; it is empty if the time is not known.
 func (q *request) when(label string, t time.Time) fact {
 	if t.IsZero() {
 		return fact{}

@@ -19,23 +19,23 @@ import (
 // Bounds of a stream.
 const (
 	maxBatch  = 500                   // lines of one event
-	maxBytes  = 256 << 10             // of their messages and fields, behind which none is added
-	gatherFor = 50 * time.Millisecond // until lines that have come are sent
+	maxBytes  = 256 << 10             // of their messages and fields, after which none is added
+	gatherFor = 50 * time.Millisecond // until lines that have arrived are sent
 	retryIn   = 2 * time.Second       // until a browser asks again
 	// streamFor is when a stream is cut. The browser asks for the rest of it,
-	// so that somebody who may see the trail no more does not for long.
+	// so that somebody who may no longer see the trail soon does not.
 	streamFor = 10 * time.Minute
 )
 
-// pace is how often those who follow do what nobody tells them to.
+// pace is how often followers do what nothing else triggers.
 type pace struct {
 	// look is how often they look whether the action has ended.
 	look time.Duration
-	// settle is how long no line must have come behind the end to take it that
-	// none will: longer than lines are held back by those who write them, and
-	// than somebody who follows lines waits until it looks.
+	// settle is how long no line must have come after the end to assume that
+	// none will: longer than writers hold lines back, and longer than a follower
+	// of lines waits until it polls.
 	settle time.Duration
-	// beat is how often something is sent, whether there is something or not.
+	// beat is how often something is sent, even if there is nothing to send.
 	beat time.Duration
 }
 
@@ -47,12 +47,12 @@ const (
 	paramSeen  = "seen"  // the newest entry that it has
 )
 
-var errBusy = &problem{http.StatusServiceUnavailable, "Too many pages follow an action just now. Try again in a while."}
+var errBusy = &problem{http.StatusServiceUnavailable, "Too many pages are following actions. Try again later."}
 
-// streamAddress is where a page is told of what it does not have.
+// streamAddress is where a page gets what it does not have yet.
 func streamAddress(root string, f found, after int64) string {
 	values := url.Values{paramAfter: {strconv.FormatInt(after, 10)}}
-	if !f.More { // or it does not have all that there is, and is told so already
+	if !f.More { // otherwise it does not have everything, and says so already
 		seen := f.ID
 		for _, e := range f.Entries {
 			if bytes.Compare(e.ID[:], seen[:]) > 0 {
@@ -79,7 +79,7 @@ func (q *request) follow(text string) error {
 		return err
 	}
 	if _, err := q.handler.store.Entry(q.Context(), id); errors.Is(err, store.ErrNotFound) {
-		_, err = q.read(id, firstLines(1)) // one that has nothing else so far
+		_, err = q.read(id, firstLines(1)) // it may have nothing else so far
 		if err != nil {
 			return err
 		}
@@ -105,25 +105,25 @@ func (q *request) follow(text string) error {
 		return err
 	}
 	if err := f.run(); err != nil && ctx.Err() == nil {
-		// The status has been sent; whoever asked sees a stream that ends.
+		// The status has been sent; the client sees a stream that ends.
 		q.handler.options.OnError(q.Request, err)
 	}
 	return nil
 }
 
-// follower is one who follows an action, and how far it is.
+// follower follows an action, and knows its position.
 type follower struct {
 	request
 	id    uuid.UUID
 	out   *stream
 	after int64     // the greatest Seq of the lines that were sent
-	seen  uuid.UUID // changes behind this one are news; Nil: none is
+	seen  uuid.UUID // changes after this one are news; Nil: none are
 	ended trail.Result
 	quiet time.Time // since when nothing has come, once it has ended
 }
 
-// parse reads from where on. What a browser remembers of a stream that broke
-// off counts more than the address, which is as old as the page.
+// parse reads where to start. What a browser remembers of a broken stream wins
+// over the address, which is as old as the page.
 func (f *follower) parse() (err error) {
 	values := f.URL.Query()
 	after := values.Get(paramAfter)
@@ -132,7 +132,7 @@ func (f *follower) parse() (err error) {
 	}
 	if after != "" {
 		if f.after, err = strconv.ParseInt(after, 10, 64); err != nil {
-			return badRequest("after is %.60q; the place of a line is possible, as the ids of events have it.", after)
+			return badRequest("after is %.60q; it must be the position of a line, as in the ids of events.", after)
 		}
 	}
 	if seen := values.Get(paramSeen); seen != "" {
@@ -142,7 +142,7 @@ func (f *follower) parse() (err error) {
 }
 
 // run streams until the action has ended, the browser has gone, the server
-// shuts down or it is time to be asked again. The error is one to report.
+// shuts down or it is time to reconnect. The error is one to report.
 func (f *follower) run() error {
 	lines, stop := f.lines()
 	defer func() { _ = stop() }() // its error was returned, or came of that
@@ -171,7 +171,7 @@ func (f *follower) run() error {
 			if f.ended != "" {
 				look.Reset(f.handler.pace.settle / 6)
 			}
-		case <-beat.C: // finds out who has gone, and keeps proxies from thinking so
+		case <-beat.C: // detects clients that have gone, and keeps proxies from timing out
 			if f.out.beat() != nil {
 				return nil
 			}
@@ -183,8 +183,8 @@ func (f *follower) run() error {
 	}
 }
 
-// lines returns what comes, as a channel that is closed when nothing will, and
-// what ends that and tells what it ended with.
+// lines returns a channel of the lines as they arrive, closed when no more will
+// come, and a function that stops it and returns its error.
 func (f *follower) lines() (_ <-chan store.Line, stop func() error) {
 	ctx, cancel := context.WithCancel(f.Context())
 	lines, ended := make(chan store.Line), make(chan struct{})
@@ -211,8 +211,8 @@ func (f *follower) lines() (_ <-chan store.Line, stop func() error) {
 	}
 }
 
-// gather returns a line and those that come at once or soon, so that many make
-// few events.
+// gather returns a line and those that follow at once or soon, so that many lines
+// make few events.
 func gather(first store.Line, lines <-chan store.Line) []store.Line {
 	batch := []store.Line{first}
 	soon := time.NewTimer(gatherFor)
@@ -233,13 +233,13 @@ func gather(first store.Line, lines <-chan store.Line) []store.Line {
 
 func weight(l store.Line) int { return len(l.Message) + len(l.Fields) }
 
-// rows renders lines as the page has them, and keeps how far they lead: that is
-// the id of their event, behind which a browser goes on that was cut off.
+// rows renders lines as the page has them, and records how far they go: that is
+// the id of their event, after which a reconnecting browser resumes.
 func (f *follower) rows(batch []store.Line) (string, error) {
 	rows := make([]line, len(batch))
 	for i, l := range batch {
 		rows[i] = f.line(l)
-		f.after = max(f.after, l.Seq) // a late one does not lead back
+		f.after = max(f.after, l.Seq) // a late one does not go back
 	}
 	var html bytes.Buffer
 	if err := templates.ExecuteTemplate(&html, "lines", rows); err != nil {
@@ -248,9 +248,9 @@ func (f *follower) rows(batch []store.Line) (string, error) {
 	return html.String(), nil
 }
 
-// look looks whether there are changes that the page does not have, and whether
-// the action has ended and its last lines are there. It reports whether all has
-// been said.
+// look checks whether there are changes that the page does not have, and whether
+// the action has ended and its last lines have come. It reports whether
+// everything has been sent.
 func (f *follower) look() (over bool, err error) {
 	if f.ended != "" {
 		if time.Since(f.quiet) < f.handler.pace.settle {
@@ -274,7 +274,7 @@ func (f *follower) look() (over bool, err error) {
 		}
 	}
 	e, err := f.handler.store.Entry(f.Context(), f.id)
-	if errors.Is(err, store.ErrNotFound) { // it is written when it ends
+	if errors.Is(err, store.ErrNotFound) { // it is recorded when it ends
 		return false, nil
 	}
 	if err != nil {

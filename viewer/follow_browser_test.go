@@ -124,7 +124,7 @@ func TestFollowInABrowser(t *testing.T) {
 	r.record(change)
 	w.until(`document.getElementById("more").checkVisibility()`)
 
-	// Cut off, it goes on behind what it has.
+	// Cut off, it resumes after what it has.
 	server.CloseClientConnections()
 	r.logged(id, "on")
 	w.until(status + ` === "Following" && ` + lastText + ` === "on"`)

@@ -27,7 +27,7 @@ import (
 	"github.com/infrakitchen/audit/viewer"
 )
 
-// running records an action that goes on.
+// running records an action in progress.
 func (r *recorded) running(id uuid.UUID) {
 	r.Helper()
 	action := own(id, bob, trail.Execute, "resource", "7")
@@ -204,7 +204,7 @@ func TestFollow(t *testing.T) {
 		r.logged(id, "five") // which somebody held back
 		hear("five ")
 
-		// Where it is quiet behind the end, that was all.
+		// If it is quiet after the end, that was all.
 		h = r.lively()
 		l = listen(t, h, "/traces/"+id.String()+"/follow?after="+fmt.Sprint(r.lines))
 		if d := cmp.Diff([]event{{Name: "end", Data: "failure"}}, l.until("end")); d != "" {
@@ -224,7 +224,7 @@ func TestFollow(t *testing.T) {
 	})
 }
 
-// A browser that was cut off goes on behind what it has, without a gap and
+// A browser that was cut off resumes after what it has, without a gap and
 // without a line twice, from the address of the page or from what it remembers.
 func TestFollowGoesOn(t *testing.T) {
 	testdb.Each(t, func(t *testing.T, db *gorm.DB) {
@@ -280,7 +280,7 @@ func TestFollowGoesOnBehindThePage(t *testing.T) {
 	}
 }
 
-// That there are changes which the page does not have is told once.
+// That there are changes which the page does not have is announced once.
 func TestFollowTellsOfChanges(t *testing.T) {
 	testdb.Each(t, func(t *testing.T, db *gorm.DB) {
 		r := newTrail(t, db)
@@ -364,8 +364,8 @@ func TestFollowHostileText(t *testing.T) {
 	}
 }
 
-// Nobody is told anything that Authorize does not let pass, and HEAD answers
-// what GET would without waiting for anything.
+// Nobody whom Authorize rejects gets anything, and HEAD answers what GET would
+// without waiting for anything.
 func TestFollowIsForThoseWhoMay(t *testing.T) {
 	r := newTrail(t, testdb.OpenSQLite(t))
 	id := at(0)
@@ -399,7 +399,7 @@ func TestFollowIsForThoseWhoMay(t *testing.T) {
 
 // Wherever the pages are mounted, a stream flows, outlasts the server's write
 // timeout, and ends when its browser leaves or its server shuts down; nothing
-// stays behind.
+// is left over.
 func TestFollowEnds(t *testing.T) {
 	r := newTrail(t, testdb.OpenSQLite(t))
 	id := at(0)

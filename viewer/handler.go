@@ -15,7 +15,7 @@ import (
 	"github.com/infrakitchen/audit/store"
 )
 
-// handler answers all requests. Its state is that of those who follow.
+// handler answers all requests. Its only state is that of the followers.
 type handler struct {
 	store     *store.Store
 	options   Options
@@ -31,7 +31,7 @@ var _ http.Handler = (*handler)(nil)
 const policy = "default-src 'none'; style-src 'self'; img-src 'self'; " +
 	"form-action 'self'; frame-ancestors 'none'; base-uri 'none'"
 
-// livePolicy is that of a page that follows, with our script and what it asks.
+// livePolicy is that of a page that follows, with our script and its requests.
 const livePolicy = policy + "; script-src 'self'; connect-src 'self'"
 
 // ServeHTTP implements [http.Handler].
@@ -55,21 +55,21 @@ func (h *handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		q.fail(http.StatusMethodNotAllowed, "The audit log can be read, not written to.")
 		return
 	}
-	if err := q.route(); err != nil { //nolint:contextcheck // what all who follow share outlives each of them
+	if err := q.route(); err != nil { //nolint:contextcheck // what all followers share outlives each of them
 		q.failed(err)
 	}
 }
 
-// request is a request on its way to its answer.
+// request is a request being answered.
 type request struct {
 	*http.Request
 	handler *handler
 	w       http.ResponseWriter
 	path    string // below the mount point, without a leading slash
-	root    string // the way back there, relative: "./", "../", ...
+	root    string // the relative path back there: "./", "../", ...
 }
 
-// place returns where a request is below the mount point, and the way back.
+// place returns where a request is below the mount point, and the path back.
 func place(r *http.Request) (below, root string) {
 	below = strings.TrimPrefix(r.URL.Path, "/")
 	depth := strings.Count(strings.TrimPrefix(r.URL.EscapedPath(), "/"), "/")
@@ -110,8 +110,8 @@ func (q *request) route() error {
 	}
 }
 
-// atPrefix answers a request for the mount point without its slash, from where
-// relative links would lead astray: it leads to the one with a slash.
+// atPrefix redirects a request for the mount point without its slash, where
+// relative links would break, to the one with a slash.
 func (q *request) atPrefix() bool {
 	asked, err := url.ParseRequestURI(q.RequestURI)
 	if err != nil || asked.Path == "" || strings.HasSuffix(asked.Path, "/") {
@@ -125,14 +125,14 @@ func (q *request) atPrefix() bool {
 	return true
 }
 
-// redirect leads to a relative address. (http.Redirect would make it absolute
-// by the path that is left when the prefix has been stripped.)
+// redirect redirects to a relative address. (http.Redirect would make it absolute
+// from the path that is left when the prefix has been stripped.)
 func (q *request) redirect(to string) {
 	q.w.Header().Set("Location", to)
 	q.w.WriteHeader(http.StatusSeeOther)
 }
 
-// problem is an error whose text is for whoever asked.
+// problem is an error whose text is for the client.
 type problem struct {
 	status int
 	text   string
@@ -145,16 +145,16 @@ func badRequest(format string, args ...any) error {
 }
 
 var (
-	errNoPage  = &problem{http.StatusNotFound, "There is no such page."}
+	errNoPage  = &problem{http.StatusNotFound, "Page not found."}
 	errNoTrace = &problem{http.StatusNotFound, "There is no entry with this id in the trail."}
 )
 
-// parseID reads an id as it stands in an address or was pasted into a form.
+// parseID reads an id from an address or as pasted into a form.
 func parseID(text string) (uuid.UUID, error) {
 	text = strings.TrimSpace(text)
 	id, err := uuid.Parse(text)
 	if err != nil || len(text) != 36 {
-		return uuid.Nil, badRequest("%.60q is no id: 36 characters like 01890a5d-ac96-774b-bcce-b302099a8057 are expected.", text)
+		return uuid.Nil, badRequest("%.60q is not a valid id: it must be 36 characters like 01890a5d-ac96-774b-bcce-b302099a8057.", text)
 	}
 	return id, nil
 }
@@ -171,8 +171,8 @@ func (q *request) refuse(err error) {
 	q.fail(http.StatusUnauthorized, "Sign in to see the audit log.")
 }
 
-// failed answers with what became of the request. What the reader cannot help
-// is reported and not shown.
+// failed answers with the error of a request. An error that the reader can do
+// nothing about is reported and not shown.
 func (q *request) failed(err error) {
 	var p *problem
 	switch {
@@ -181,11 +181,11 @@ func (q *request) failed(err error) {
 	case errors.Is(err, store.ErrNotFound):
 		q.fail(errNoTrace.status, errNoTrace.text)
 	case q.Context().Err() != nil:
-		// Nobody is waiting any more; the status is for logs of the server.
+		// Nobody is waiting any more; the status is for the server's logs.
 		q.fail(http.StatusServiceUnavailable, "The request was cancelled.")
 	default:
 		q.handler.options.OnError(q.Request, err)
-		q.fail(http.StatusInternalServerError, "The audit log could not be read. The cause was reported to those who run it.")
+		q.fail(http.StatusInternalServerError, "The audit log could not be read. The cause was reported to its operators.")
 	}
 }
 
@@ -202,13 +202,12 @@ func (q *request) fail(status int, text string) {
 	}
 }
 
-// send answers with a body that is complete, so that a failure never leaves
-// half a page behind.
+// send answers with a complete body, so that a failure never leaves half a page.
 func (q *request) send(status int, kind string, body *bytes.Buffer) {
 	q.w.Header().Set("Content-Type", kind)
 	q.w.Header().Set("Content-Length", strconv.Itoa(body.Len()))
 	q.w.WriteHeader(status)
 	if q.Method != http.MethodHead {
-		_, _ = body.WriteTo(q.w) // whoever asked has gone
+		_, _ = body.WriteTo(q.w) // on error the client has gone
 	}
 }

@@ -14,7 +14,7 @@ const maxMessage = 16 << 10
 
 // line is a log line.
 type line struct {
-	Class          string // of its level: one of debug, info, warn, error
+	Class          string // of its level: debug, info, warn or error
 	Level          string
 	Time           moment
 	Clock          string // the time of day, with milliseconds
@@ -22,10 +22,10 @@ type line struct {
 	Spans          []ansi.Span
 	Cut            bool // the message is longer
 	Fields         []diff.Field
-	Raw            string // fields that are no object
+	Raw            string // fields that are not an object
 }
 
-// classes are the levels of zap and log/slog by how they look.
+// classes map the levels of zap and log/slog to their style.
 var classes = map[string]string{
 	"debug": "debug", "info": "info", "warn": "warn", "warning": "warn", "error": "error",
 	"dpanic": "error", "panic": "error", "fatal": "error",
@@ -38,7 +38,7 @@ func (q *request) line(l store.Line) line {
 		Level: visible.Text(level),
 		Time:  q.handler.moment(l.CreatedAt),
 		Clock: l.CreatedAt.In(q.handler.options.Location).Format("15:04:05.000"),
-		// What is bounded where it is made needs no bound here.
+		// Bounded when written, so not bounded here.
 		Logger: visible.Text(l.Logger),
 		Caller: visible.Text(l.Caller),
 	}

@@ -16,7 +16,7 @@ import (
 // listView is the page of entries.
 type listView struct {
 	page
-	Entity  string // whose activity it is, where the list is of one entity
+	Entity  string // whose activity it is, if the list is of one entity
 	Form    form
 	Filters []filter // in force
 	Clear   string   // the address without them
@@ -26,10 +26,9 @@ type listView struct {
 	Sizes   []option
 }
 
-// form is the state of the filter form. Hidden holds the parameters that it
-// passes on.
+// form is the state of the filter form. Hidden holds the parameters to pass on.
 type form struct {
-	Open                        bool // the less common fields are shown, where room is short
+	Open                        bool // the less common fields are shown, on a narrow screen
 	Multiple                    bool // more than one event is chosen
 	Events, Outcomes            []option
 	Model, Entity, User, Tenant string
@@ -47,17 +46,17 @@ type option struct {
 // filter is a parameter in force, with the address of the list without it.
 type filter struct{ Name, Value, Href string }
 
-// column is a heading of the list. Sort is what aria-sort says: ascending,
-// descending, or nothing where the list is sorted by another column.
+// column is a heading of the list. Sort is the value of aria-sort: ascending,
+// descending, or empty if the list is sorted by another column.
 type column struct{ Label, Href, Sort string }
 
 // row is an entry in the list.
 type row struct {
 	ID                             string
-	Own                            bool // it is an action, not a change that came with one
+	Own                            bool // it is an action, not a change made during one
 	Time                           moment
 	User, UserID, UserHref         string
-	Kind                           string // of user, unless it is a person
+	Kind                           string // of user, empty for a person
 	Event, EventHref               string
 	Entity, EntityName, EntityHref string
 	Model, ModelHref               string
@@ -65,8 +64,7 @@ type row struct {
 	Trace                          string // the address of the entry in its trace
 }
 
-// pager leads to the neighbours of a page; an address is empty where there is
-// none.
+// pager links to the neighbours of a page; an address is empty if there is none.
 type pager struct{ First, Previous, Next, FirstLabel, PreviousLabel, NextLabel string }
 
 func (q *request) list() error {
@@ -77,8 +75,8 @@ func (q *request) list() error {
 	}
 	clean := given(values)
 	if len(clean) < len(values) {
-		// A form sends its empty fields too; the address that one shares has
-		// only what counts.
+		// A form sends its empty fields too; an address for sharing has only
+		// those that are set.
 		cursor := clean.Get(paramCursor)
 		q.redirect(with(q.root, clean, paramCursor, cursor))
 		return nil
@@ -111,17 +109,17 @@ func (q *request) list() error {
 	return q.html(http.StatusOK, "list.html", view)
 }
 
-// entries asks the store for a page. All but the cursor was looked at before.
+// entries asks the store for a page. All but the cursor has been checked.
 func (q *request) entries(query store.Query) (store.Page, error) {
 	found, err := q.handler.store.Entries(q.Context(), query)
 	if errors.Is(err, store.ErrQuery) && query.Cursor != "" {
-		return found, badRequest("cursor is %.60q, which belongs to no page of this list. Begin with its first page.", query.Cursor)
+		return found, badRequest("cursor is %.60q, which is not a page of this list. Start from its first page.", query.Cursor)
 	}
 	return found, err
 }
 
-// row lays out an entry. Its links begin a list with one filter, on top of
-// nothing else: "everything this user did".
+// row lays out an entry. Its links begin a list with that one filter only:
+// "everything this user did".
 func (q *request) row(e store.Entry) row {
 	r := row{
 		ID:         e.ID.String(),
@@ -161,7 +159,7 @@ func (q *request) form(values url.Values, query store.Query, events []trail.Even
 	events = slices.Clone(events)
 	for _, e := range query.Events {
 		if !slices.Contains(events, e) {
-			events = append(events, e) // chosen, though it does not occur
+			events = append(events, e) // chosen, although it does not occur
 		}
 	}
 	slices.Sort(events)
@@ -183,7 +181,7 @@ func (q *request) form(values url.Values, query store.Query, events []trail.Even
 	return f
 }
 
-// input is a time as an input of type datetime-local has it.
+// input is a time in the format of an input of type datetime-local.
 func (q *request) input(t time.Time) string {
 	if t.IsZero() {
 		return ""
@@ -230,7 +228,7 @@ func (q *request) filters(values url.Values, query store.Query) []filter {
 }
 
 // columns are the headings; those that the store sorts by are links. An id
-// begins with its time, so that sorting by the one is sorting by the other.
+// begins with its time, so sorting by either is the same.
 func (q *request) columns(values url.Values, query store.Query) []column {
 	all := []struct {
 		label string
@@ -250,8 +248,8 @@ func (q *request) columns(values url.Values, query store.Query) []column {
 		if c.sort == "" {
 			continue
 		}
-		// A second click turns the order round; the first one begins with
-		// the newest, or with A.
+		// A second click reverses the order; the first one begins with the
+		// newest, or with A.
 		order := "asc"
 		switch {
 		case c.sort == query.Sort && query.Ascending:

@@ -272,7 +272,7 @@ func TestListForm(t *testing.T) {
 	})
 }
 
-// A form sends its empty fields as well: they say nothing, and are no part of
+// A form sends its empty fields as well: they say nothing, and are not part of
 // the address that one passes on.
 func TestListDropsEmptyParameters(t *testing.T) {
 	r, _ := library(t, testdb.OpenSQLite(t))
@@ -496,7 +496,7 @@ func TestListRefusesBadParameters(t *testing.T) {
 			{"outcome=fine", `outcome is "fine"`},
 			{"from=yesterday", `from is "yesterday"`},
 			{"to=2026-13-01", `to is "2026-13-01"`},
-			{"trace_id=7", `"7" is no id`},
+			{"trace_id=7", `"7" is not a valid id`},
 			{"cursor=nonsense", "cursor"},
 			{"sort=user&cursor=" + cursor, "cursor"},
 			{"model=a&model=b", "model is given 2 times"},

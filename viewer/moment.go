@@ -6,7 +6,7 @@ import (
 	"time"
 )
 
-// iso is a time as machines read it, in every place alike.
+// iso is a time for machines, the same everywhere.
 const iso = "2006-01-02T15:04:05.000000Z"
 
 func isoTime(t time.Time) string { return t.UTC().Format(iso) }
@@ -29,7 +29,7 @@ func (h *handler) moment(t time.Time) moment {
 	}
 }
 
-// zone is what times without a zone on a page are in.
+// zone is the zone of times on a page.
 func (h *handler) zone() string {
 	if h.options.Location == time.UTC {
 		return "UTC"

@@ -12,7 +12,7 @@ import (
 	"github.com/infrakitchen/audit/trail"
 )
 
-// The parameters of the list. Those that filter have the names of columns.
+// The parameters of the list. Filters are named after columns.
 const (
 	paramEvent   = "event"
 	paramModel   = "model"
@@ -29,7 +29,7 @@ const (
 	paramCursor  = "cursor"
 )
 
-// params are all parameters in the order in which messages name them.
+// params are all parameters, in the order in which messages list them.
 var params = []string{
 	paramEvent, paramModel, paramEntity, paramUser, paramTenant, paramOutcome, paramTrace,
 	paramFrom, paramTo, paramSort, paramOrder, paramLimit, paramCursor,
@@ -39,21 +39,20 @@ var sorts = []store.Sort{store.SortTime, store.SortUser, store.SortEvent, store.
 
 var outcomes = []trail.Result{trail.Success, trail.Failure, trail.Denied, trail.Pending}
 
-// parseQuery reads the parameters of a list. The error is for whoever wrote
-// the address.
+// parseQuery reads the parameters of a list. The error is for the client.
 func parseQuery(values url.Values, o Options) (store.Query, error) {
 	q := store.Query{Limit: o.PageSize, Sort: store.SortTime}
 	for name, all := range values {
 		if !slices.Contains(params, name) {
-			return q, badRequest("There is no parameter %.60q. There are %s.", name, strings.Join(params, ", "))
+			return q, badRequest("There is no parameter %.60q. The parameters are %s.", name, strings.Join(params, ", "))
 		}
 		if len(all) > 1 && name != paramEvent {
-			return q, badRequest("%s is given %d times, once is possible.", name, len(all))
+			return q, badRequest("%s is given %d times, but only one is allowed.", name, len(all))
 		}
 		for _, v := range all {
-			// No column holds such text, and PostgreSQL takes none.
+			// No column holds such text, and PostgreSQL does not accept it.
 			if !utf8.ValidString(v) || strings.Contains(v, "\x00") {
-				return q, badRequest("%s is %.60q, which is no text.", name, v)
+				return q, badRequest("%s is %.60q, which is not valid text.", name, v)
 			}
 		}
 	}
@@ -70,7 +69,7 @@ func parseQuery(values url.Values, o Options) (store.Query, error) {
 
 	q.Outcome = trail.Result(values.Get(paramOutcome))
 	if q.Outcome != "" && !slices.Contains(outcomes, q.Outcome) {
-		return q, badRequest("outcome is %.60q; success, failure, denied and pending are possible.", q.Outcome)
+		return q, badRequest("outcome is %.60q; it must be success, failure, denied or pending.", q.Outcome)
 	}
 	var err error
 	if v := values.Get(paramTrace); v != "" {
@@ -87,12 +86,12 @@ func parseQuery(values url.Values, o Options) (store.Query, error) {
 	if v := values.Get(paramLimit); v != "" {
 		q.Limit, err = strconv.Atoi(v)
 		if err != nil || q.Limit < 1 || q.Limit > store.MaxLimit {
-			return q, badRequest("limit is %.60q; a number from 1 to %d is possible.", v, store.MaxLimit)
+			return q, badRequest("limit is %.60q; it must be a number from 1 to %d.", v, store.MaxLimit)
 		}
 	}
 	if v := values.Get(paramSort); v != "" {
 		if q.Sort = store.Sort(v); !slices.Contains(sorts, q.Sort) {
-			return q, badRequest("sort is %.60q; time, user, event, model and entity are possible.", v)
+			return q, badRequest("sort is %.60q; it must be time, user, event, model or entity.", v)
 		}
 	}
 	switch v := values.Get(paramOrder); v {
@@ -100,12 +99,12 @@ func parseQuery(values url.Values, o Options) (store.Query, error) {
 	case "asc":
 		q.Ascending = true
 	default:
-		return q, badRequest("order is %.60q; asc and desc are possible.", v)
+		return q, badRequest("order is %.60q; it must be asc or desc.", v)
 	}
 	return q, nil
 }
 
-// layouts are the forms of a time without a zone; the longer ones are those of
+// layouts are the formats of a time without a zone; the longer ones are those of
 // an input of type datetime-local.
 var layouts = []string{"2006-01-02T15:04:05", "2006-01-02T15:04", "2006-01-02 15:04:05", "2006-01-02 15:04", "2006-01-02"}
 
@@ -119,13 +118,13 @@ func parseTime(name string, values url.Values, zone *time.Location) (time.Time, 
 		t, err = time.ParseInLocation(layouts[i], v, zone)
 	}
 	if err != nil {
-		return t, badRequest("%s is %.60q; a time like 2026-11-23T06:48:00Z or 2026-11-23 is possible.", name, v)
+		return t, badRequest("%s is %.60q; it must be a time like 2026-11-23T06:48:00Z or 2026-11-23.", name, v)
 	}
 	return t, nil
 }
 
-// given returns the parameters that say something, which are those that the
-// links of a page pass on.
+// given returns the parameters that are set, which are those that the links of a
+// page pass on.
 func given(values url.Values) url.Values {
 	out := url.Values{}
 	for name, all := range values {
@@ -138,9 +137,9 @@ func given(values url.Values) url.Values {
 	return out
 }
 
-// with returns the address of the list at root with values, of which the named
-// ones are replaced; an empty one is left out. Whatever changes the list
-// begins it anew, without a cursor.
+// with returns the address of the list at root with values, the named ones
+// replaced; an empty one is left out. A changed list starts from its first page,
+// without a cursor.
 func with(root string, values url.Values, pairs ...string) string {
 	next := url.Values{}
 	for name, all := range values {

@@ -185,7 +185,7 @@ func TestMethods(t *testing.T) {
 	}
 }
 
-// What goes wrong behind a page is reported, and not shown.
+// An internal error is reported, and not shown.
 func TestFailures(t *testing.T) {
 	testdb.Each(t, func(t *testing.T, db *gorm.DB) {
 		r, ids := library(t, db)
@@ -249,7 +249,7 @@ func TestFailuresAreLoggedByDefault(t *testing.T) {
 	}
 }
 
-// A request that nobody waits for any more is no failure to report.
+// A request that nobody waits for any more is not a failure to report.
 func TestCancelledRequest(t *testing.T) {
 	testdb.Each(t, func(t *testing.T, db *gorm.DB) {
 		r, _ := library(t, db)

@@ -11,32 +11,31 @@ import (
 )
 
 // writeFor is how long a browser may take to read what was sent. It is longer
-// than the pause between two beats, so that it runs out only while something
-// is being written.
+// than the pause between two beats, so that it expires only during a write.
 const writeFor = 30 * time.Second
 
-// stream is an answer of server-sent events, as the HTML standard has them.
+// stream is a response of server-sent events, as in the HTML standard.
 type stream struct {
 	w       http.ResponseWriter
 	control *http.ResponseController
 	buf     bytes.Buffer
 }
 
-// newStream begins an answer. An error leaves it to be answered otherwise.
+// newStream begins a response. On an error the caller answers instead.
 func newStream(w http.ResponseWriter) (*stream, error) {
 	s := &stream{w: w, control: http.NewResponseController(w)}
-	// The server's WriteTimeout is meant for answers that end.
+	// The server's WriteTimeout is meant for responses that end.
 	if err := s.extend(); err != nil {
 		return nil, err
 	}
 	if err := s.control.Flush(); err != nil {
-		return nil, fmt.Errorf("viewer: lines cannot be followed: a %T holds them back: %w", w, err)
+		return nil, fmt.Errorf("viewer: lines cannot be followed: %T does not flush: %w", w, err)
 	}
 	fmt.Fprintf(&s.buf, "retry: %d\n\n", retryIn.Milliseconds())
 	return s, s.flush()
 }
 
-// event sends an event. Without an id it leaves the browser's as it is.
+// event sends an event. Without an id the browser keeps the last one.
 func (s *stream) event(name, id, data string) error {
 	s.buf.WriteString("event: " + name + "\n")
 	if id != "" {
@@ -49,10 +48,10 @@ func (s *stream) event(name, id, data string) error {
 	return s.flush()
 }
 
-// breaks are all that ends a line of a stream.
+// breaks are all line ends of a stream.
 var breaks = strings.NewReplacer("\r\n", "\n", "\r", "\n")
 
-// beat sends a comment, which says nothing.
+// beat sends an empty comment.
 func (s *stream) beat() error {
 	s.buf.WriteString(":\n\n")
 	return s.flush()
@@ -69,8 +68,8 @@ func (s *stream) flush() error {
 	return s.control.Flush()
 }
 
-// extend gives the next write its time. A server that has no such deadlines
-// will do as well.
+// extend sets the deadline of the next write. A server without such deadlines is
+// fine too.
 func (s *stream) extend() error {
 	err := s.control.SetWriteDeadline(time.Now().Add(writeFor))
 	if errors.Is(err, http.ErrNotSupported) {
@@ -79,16 +78,16 @@ func (s *stream) extend() error {
 	return err
 }
 
-// servers are those that requests came from, and what is closed when they shut
-// down. A server waits for answers that are on their way, and a stream has no
-// end of its own.
+// servers are those that requests came from, each with a channel that is closed
+// when it shuts down. A server waits for responses in progress, and a stream does
+// not end by itself.
 type servers struct {
 	mu   sync.Mutex
-	ends map[*http.Server]chan struct{} // of one that has ended, too: its last requests ask
+	ends map[*http.Server]chan struct{} // also of one that has ended: its last requests ask
 }
 
-// ending returns what is closed when the server of a request begins to shut
-// down; nil where that is not known.
+// ending returns a channel that is closed when the server of a request begins to
+// shut down; nil if the server is not known.
 func (s *servers) ending(r *http.Request) <-chan struct{} {
 	server, ok := r.Context().Value(http.ServerContextKey).(*http.Server)
 	if !ok {

@@ -26,18 +26,18 @@ type traceView struct {
 	page
 	Action         row // what the action was, as far as it is known
 	Pending        bool
-	Stream         string // the address of what comes, on a page that follows
-	Reload         bool   // it was told to, also without a script
+	Stream         string // the address of the stream, on a page that follows
+	Reload         bool   // following was asked for, also without a script
 	Error          string
 	Facts          []fact
 	Changes        []change
-	Previous, Next string // the addresses of the changes before and behind
-	Rest           string // the address of what is too much for a trace's page
+	Previous, Next string // the addresses of the changes before and after
+	Rest           string // the address of all changes, if too many for this page
 	Lines          []line
 	LinesBefore    string // the address of the lines before
-	LinesNext      string // and of those behind
+	LinesNext      string // and of those after
 	Tail           bool   // they are the last
-	TailCut        bool   // and there are others
+	TailCut        bool   // and there are earlier ones
 }
 
 // change is an entry with its fields.
@@ -45,20 +45,20 @@ type change struct {
 	row
 	Anchor              string
 	Operation           string
-	Ahead               bool // it was recorded ahead of its work
+	Ahead               bool // it was recorded before its work
 	HasBefore, HasAfter bool
 	Fields              []diff.Field
-	Raw                 string // images that are no objects
+	Raw                 string // images that are not objects
 }
 
-// found is all there is of one trace, with a part of its lines.
+// found is everything about one trace, with a part of its lines.
 type found struct {
 	store.Trace
 	lines store.LogPage
 }
 
-// read reads a trace, and the lines that are asked for. One that goes on and
-// has nothing but log lines so far is found as well.
+// read reads a trace, and the lines asked for. A trace in progress that has only
+// log lines so far is found as well.
 func (q *request) read(id uuid.UUID, lines func(store.Trace) store.LogQuery) (found, error) {
 	trace, err := q.handler.store.Trace(q.Context(), id)
 	missing := errors.Is(err, store.ErrNotFound)
@@ -87,14 +87,14 @@ func (q *request) logs(id uuid.UUID, lines store.LogQuery) (store.LogPage, error
 	lines.TraceID = id
 	page, err := q.handler.store.Logs(q.Context(), lines)
 	if errors.Is(err, store.ErrQuery) {
-		return page, badRequest("The page of lines is %.60q, which is none.", lines.Cursor)
+		return page, badRequest("lines is %.60q, which is not a page of this log.", lines.Cursor)
 	}
 	return page, err
 }
 
 func pending(t store.Trace) bool { return t.Action == nil || t.Action.Result == trail.Pending }
 
-// find leads to the place of an entry, or of a trace that has none yet.
+// find redirects to an entry, or to a trace that has none yet.
 func (q *request) find(text string) error {
 	id, err := parseID(text)
 	if err != nil {
@@ -114,7 +114,7 @@ func (q *request) find(text string) error {
 	return nil
 }
 
-// entryAddress is where an entry is shown: in the page of its trace.
+// entryAddress is where an entry is shown: on the page of its trace.
 func entryAddress(root string, trace, entry uuid.UUID) string {
 	address := root + "traces/" + trace.String()
 	if entry != trace {
@@ -123,7 +123,7 @@ func entryAddress(root string, trace, entry uuid.UUID) string {
 	return address
 }
 
-// anchor is the name of an entry's place in the page of its trace.
+// anchor is the name of an entry's place on the page of its trace.
 func anchor(id string) string { return "entry-" + id }
 
 func (q *request) trace(text string) error {
@@ -171,9 +171,9 @@ func (q *request) trace(text string) error {
 	return q.html(http.StatusOK, "trace.html", view)
 }
 
-// shownFromTheEnd reports whether a page has the last lines of its trace, and
-// follows it while it goes on: one that was told to, and one that was told
-// nothing at all.
+// shownFromTheEnd reports whether a page shows the last lines of its trace, and
+// follows it while it is in progress: if it was asked to, or if it was asked for
+// nothing in particular.
 func shownFromTheEnd(values url.Values, pending bool) bool {
 	switch follow := values.Get("follow"); {
 	case follow == "0" || values.Get("lines") != "":
@@ -185,7 +185,7 @@ func shownFromTheEnd(values url.Values, pending bool) bool {
 	}
 }
 
-// lastSeq returns the place of the last of the lines, 0 where there is none.
+// lastSeq returns the position of the last of the lines, 0 if there is none.
 func lastSeq(lines []store.Line) (seq int64) {
 	for _, l := range lines {
 		seq = max(seq, l.Seq)
@@ -193,7 +193,7 @@ func lastSeq(lines []store.Line) (seq int64) {
 	return seq
 }
 
-// linesAddress is that of another page of lines, at its lines.
+// linesAddress is that of another page of lines, scrolled to its lines.
 func linesAddress(cursor string) string {
 	if cursor == "" {
 		return ""
@@ -201,8 +201,8 @@ func linesAddress(cursor string) string {
 	return "?lines=" + url.QueryEscape(cursor) + "#how"
 }
 
-// changes fills in the part of a trace's entries that is asked for: the one
-// with a certain entry, or the one behind a number of them.
+// changes fills in the part of a trace's entries that was asked for: the one
+// with a given entry, or the one after a number of them.
 func (q *request) changes(view *traceView, f found, entry, skip string) error {
 	first := 0
 	switch {
@@ -218,7 +218,7 @@ func (q *request) changes(view *traceView, f found, entry, skip string) error {
 				break
 			}
 		}
-		if id != uuid.Nil { // behind what a trace holds, or not of it
+		if id != uuid.Nil { // beyond what a trace holds, or not part of it
 			e, err := q.handler.store.Entry(q.Context(), id)
 			if err != nil {
 				return err
@@ -233,7 +233,7 @@ func (q *request) changes(view *traceView, f found, entry, skip string) error {
 	case skip != "":
 		n, err := strconv.Atoi(skip)
 		if err != nil || n < 0 {
-			return badRequest("skip is %.60q; a number of changes is possible.", skip)
+			return badRequest("skip is %.60q; it must be a number of changes.", skip)
 		}
 		first = min(n, len(f.Entries))
 	}

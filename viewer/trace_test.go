@@ -157,14 +157,14 @@ func TestTraceShowsHowItEnded(t *testing.T) {
 			}
 		}
 		follows(p, true)
-		p = page(t, h, p.link("Load the page again every two seconds"))
+		p = page(t, h, p.link("Reload the page every two seconds"))
 		follows(p, true, "noscript 2")
-		for _, link := range []string{"Stop that", "Stop following"} {
+		for _, link := range []string{"Stop reloading", "Stop following"} {
 			if got := p.link(link); !strings.HasPrefix(got, address+"?follow=0") {
 				t.Errorf("%q leads to %s", link, got)
 			}
 		}
-		p = page(t, h, p.link("Stop that"))
+		p = page(t, h, p.link("Stop reloading"))
 		follows(p, false)
 		follows(page(t, h, p.link("Follow it")), true, "noscript 2")
 		follows(page(t, h, address+"?entry="+id.String()), false)
@@ -258,7 +258,7 @@ func TestTraceOfManyLines(t *testing.T) {
 		part(p, 703, 500)
 		p = page(t, h, p.link("All lines"))
 		part(p, 0, 500)
-		if p.has("← Lines before") {
+		if p.has("← Earlier lines") {
 			t.Error("the first page has lines before")
 		}
 		p = page(t, h, p.link("More lines →"))
@@ -268,7 +268,7 @@ func TestTraceOfManyLines(t *testing.T) {
 		if p.has("More lines →") {
 			t.Error("the last page has more")
 		}
-		part(page(t, h, p.link("← Lines before")), 500, 500)
+		part(page(t, h, p.link("← Earlier lines")), 500, 500)
 
 		r.finish(trail.Outcome{TraceID: id, FinishedAt: epoch, Result: trail.Success})
 		part(page(t, h, "/traces/"+id.String()), 0, 500)
@@ -281,7 +281,7 @@ func TestTraceOfManyLines(t *testing.T) {
 	})
 }
 
-// What was recorded ahead of its work says so, instead of what it did not
+// What was recorded before its work says so, instead of what it did not
 // change.
 func TestTraceRecordedAhead(t *testing.T) {
 	r := newTrail(t, testdb.OpenSQLite(t))
@@ -291,7 +291,7 @@ func TestTraceRecordedAhead(t *testing.T) {
 	r.record(action, own(after, bob, trail.Approve, "resource", "7"))
 	r.finish(trail.Outcome{TraceID: ahead, FinishedAt: noon, Result: trail.Success})
 	for id, want := range map[uuid.UUID]string{
-		ahead: "Recorded ahead of its work. What the work changed has entries of its own.",
+		ahead: "Recorded before its work. What the work changed has its own entries.",
 		after: "No row of this entity changed.",
 	} {
 		if got := page(t, r.handler(), "/traces/"+id.String()).texts("p", "class=nothing"); !slices.Contains(got, want) {
@@ -311,7 +311,7 @@ func TestTraceOfAnActionWithoutEntry(t *testing.T) {
 		h := r.handler()
 		for _, id := range []uuid.UUID{logged, changed} {
 			p := page(t, h, "/traces/"+id.String())
-			if got := p.texts("h1"); !slices.Equal(got, []string{"An action that is going on"}) {
+			if got := p.texts("h1"); !slices.Equal(got, []string{"Action in progress"}) {
 				t.Errorf("heading %q", got)
 			}
 			if got := p.facts()["Audit log id"]; got != id.String() {
@@ -372,7 +372,7 @@ func TestTraceOfManyChanges(t *testing.T) {
 		if got := rest.column("Entity id")[:2]; !slices.Equal(got, []string{"0", "1"}) {
 			t.Errorf("the list begins with %q", got)
 		}
-		part(page(t, h, p.link("← Changes before")), 800)
+		part(page(t, h, p.link("← Earlier changes")), 800)
 
 		for _, n := range []int{99, 100, 1100} {
 			a := ask(t, h, http.MethodGet, "/entries/"+entries[n].ID.String())

@@ -10,17 +10,17 @@ import (
 	"github.com/infrakitchen/audit/store"
 )
 
-// ErrUnauthenticated is what [Options.Authorize] returns, as it is or wrapped,
-// for a request of nobody known: it is answered with 401 and
-// [Options.Challenge] instead of 403.
+// ErrUnauthenticated is returned by [Options.Authorize], possibly wrapped, for
+// an unauthenticated request: it is answered with 401 and [Options.Challenge]
+// instead of 403.
 var ErrUnauthenticated = errors.New("viewer: nobody is authenticated")
 
 // Options are the settings of [New]. Authorize is required.
 type Options struct {
 	// Authorize decides whether a request may see the trail; it is called for
 	// every request before anything else is done, the style sheet included. An
-	// error answers 403, or 401 where it is [ErrUnauthenticated]; its text is
-	// not shown. It may be called by any number of goroutines at once.
+	// error is answered with 403, or 401 if it is [ErrUnauthenticated]; its text
+	// is not shown. It may be called by any number of goroutines at once.
 	Authorize func(*http.Request) error
 
 	// Challenge is the WWW-Authenticate header that goes with a 401, such as
@@ -28,34 +28,34 @@ type Options struct {
 	// themselves.
 	Challenge string
 
-	// Title is the name of the pages. Default: Audit log.
+	// Title is the title of the pages. Default: Audit log.
 	Title string
 
 	// Location is the time zone in which pages show times and read those
-	// without a zone. JSON is in UTC always. Default: UTC.
+	// without a zone. JSON is always in UTC. Default: UTC.
 	Location *time.Location
 
-	// PageSize is how many entries a page has that is not asked for another
+	// PageSize is how many entries a page has unless it is asked for another
 	// number, 1 to [store.MaxLimit]. Default: [store.DefaultLimit].
 	PageSize int
 
-	// MaxFollowers is how many pages may follow an action at once; each looks
-	// at the database once a second besides what it is told. One more is
+	// MaxFollowers is how many pages may follow an action at once; each polls
+	// the database once a second in addition to its notifications. One more is
 	// answered with 503, and tries again. Default: 200.
 	MaxFollowers int
 
-	// OnError is told of what went wrong behind a page that answered 500. It
-	// may be called by any number of goroutines at once. Default: an error
-	// line in slog.Default().
+	// OnError is called with the cause of a response with status 500. It may be
+	// called by any number of goroutines at once. Default: an error line in
+	// slog.Default().
 	OnError func(*http.Request, error)
 
-	// Now is the clock that "5 minutes ago" is reckoned by. Default: time.Now.
+	// Now is the clock used for "5 minutes ago". Default: time.Now.
 	Now func() time.Time
 }
 
-// New returns the pages and the JSON over st. They need no close. The handler
-// works behind [http.StripPrefix] and at the root alike. An error names the
-// option that is missing or impossible.
+// New returns the pages and the JSON over st. They need no Close. The handler
+// works under [http.StripPrefix] as well as at the root. The error names a
+// missing or invalid option.
 func New(st *store.Store, o Options) (http.Handler, error) {
 	switch {
 	case st == nil:
@@ -63,9 +63,9 @@ func New(st *store.Store, o Options) (http.Handler, error) {
 	case o.Authorize == nil:
 		return nil, errors.New("viewer: Options.Authorize is required: it decides who may see the trail")
 	case o.PageSize < 0 || o.PageSize > store.MaxLimit:
-		return nil, fmt.Errorf("viewer: Options.PageSize is %d, 1 to %d is possible", o.PageSize, store.MaxLimit)
+		return nil, fmt.Errorf("viewer: Options.PageSize is %d, must be 1 to %d", o.PageSize, store.MaxLimit)
 	case o.MaxFollowers < 0:
-		return nil, fmt.Errorf("viewer: Options.MaxFollowers is %d, 1 or more is possible", o.MaxFollowers)
+		return nil, fmt.Errorf("viewer: Options.MaxFollowers is %d, must be 1 or more", o.MaxFollowers)
 	}
 	if o.Title == "" {
 		o.Title = "Audit log"

@@ -9,9 +9,9 @@ import (
 	"go.uber.org/zap/zapcore"
 )
 
-// What zap's cores are made of is not public. These are the types that are
-// known, found by making one of each. A core of another type, or of one that zap
-// has changed, is dealt with in the way that holds for every core.
+// The types of zap's cores are not public. These are the known ones, found by
+// making one of each. A core of another type, or of one that zap has changed, is
+// handled in the way that works for every core.
 var (
 	jsonType    = reflect.TypeOf(zapcore.NewJSONEncoder(zapcore.EncoderConfig{}))
 	consoleType = reflect.TypeOf(zapcore.NewConsoleEncoder(zapcore.EncoderConfig{}))
@@ -23,9 +23,9 @@ var (
 	teeType     = reflect.TypeOf(zapcore.NewTee(zapcore.NewNopCore(), zapcore.NewNopCore()))
 )
 
-// around returns a core that stamps and otherwise does as c does. In zap's own
-// samplers, hooks and tees it puts cores of ours around those that write, if all
-// of these are known not to keep fields; otherwise one around the whole.
+// around returns a core that stamps and otherwise behaves like c. In zap's own
+// samplers, hooks and tees it puts our cores around those that write, if all of
+// these are known not to keep fields; otherwise one around the whole.
 func around(c zapcore.Core) zapcore.Core {
 	if inside, ok := within(c); ok {
 		return inside
@@ -33,8 +33,8 @@ func around(c zapcore.Core) zapcore.Core {
 	return newCore(c, stamp{}, false)
 }
 
-// within returns c with a core of ours around each of the cores in it that
-// write, or false if that cannot be done. It does not change c.
+// within returns c with our core around each of the cores in it that write, or
+// false if that is not possible. It does not change c.
 func within(c zapcore.Core) (zapcore.Core, bool) {
 	if _, ok := c.(*core); ok {
 		return c, true
@@ -62,7 +62,7 @@ func within(c zapcore.Core) (zapcore.Core, bool) {
 	return same, ok
 }
 
-// wrapped reports whether every line that c writes goes through a core of ours.
+// wrapped reports whether every line that c writes goes through one of our cores.
 func wrapped(c zapcore.Core) bool {
 	if _, ok := c.(*core); ok {
 		return true
@@ -102,7 +102,7 @@ func parts(c zapcore.Core) ([]zapcore.Core, bool) {
 // transient reports whether c is known to keep nothing of the fields that it is
 // given to write: whether it is a sink's, or what zapcore.NewCore returns, over
 // one of zap's own encoders. Any other may keep the slice, to write it later or
-// to look at it in a test.
+// to inspect it in a test.
 func transient(c zapcore.Core) bool {
 	if _, ok := c.(*sinkCore); ok {
 		return true

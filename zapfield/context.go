@@ -18,14 +18,13 @@ const Key = "trace_id"
 //
 //	logger.Info("provisioning", zapfield.Context(ctx), zap.String("zone", zone))
 //
-// Where the trace knows of a W3C trace and span in ctx (see trail.Trace.Span),
-// such as those of a traceparent header or of OpenTelemetry, the line bears
-// their ids as well, as w3c_trace_id and w3c_span_id behind its stamp.
+// If the trace knows a W3C trace and span of ctx (see trail.Trace.Span), such as
+// those of a traceparent header or of OpenTelemetry, the line carries their ids
+// as well, as w3c_trace_id and w3c_span_id after its stamp.
 //
-// The trace is looked up at once, ctx is not kept. The field prints nothing
-// where ctx carries no trace, where ctx is nil, and where the logger is not a
-// wrapped one (see [Wrap]). It may be used by several goroutines and for any
-// number of lines.
+// The trace is looked up at once, ctx is not kept. The field prints nothing if
+// ctx carries no trace, if ctx is nil, or if the logger is not wrapped (see
+// [Wrap]). It may be used by several goroutines and for any number of lines.
 func Context(ctx context.Context) zap.Field {
 	if t, ok := trail.FromContext(ctx); ok {
 		f := zap.Field{Key: Key, Type: zapcore.SkipType, String: t.String()}
@@ -40,7 +39,7 @@ func Context(ctx context.Context) zap.Field {
 // span is the ids of a W3C trace and a span in it.
 type span struct{ traceID, spanID string }
 
-// Names of the fields that hold a span, as the entry of an action has them.
+// Names of the fields that hold a span, as in the entry of an action.
 const (
 	spanTraceKey = "w3c_trace_id"
 	spanKey      = "w3c_span_id"

@@ -9,11 +9,11 @@ import (
 // core stamps the lines that it lets through to another core.
 //
 // There are two ways for a line. Over a core that is known not to keep the
-// fields of a line, core takes part as any core does and hands over fields that
-// it made in memory of its own. All others decide for themselves, in Check, who
-// writes a line (a filter may drop it, a tee spreads it, a hook joins in), and
-// may keep what they get; for them core changes the fields ahead of all writing,
-// with a hook of zap, into a new slice. See [around] for which way is taken.
+// fields of a line, core takes part as any core does and passes on fields built
+// in its own memory. All others decide for themselves, in Check, who writes a
+// line (a filter may drop it, a tee spreads it, a hook joins in), and may keep
+// what they get; for them core changes the fields before anything is written,
+// with a zap hook, into a new slice. See [around] for which way is taken.
 type core struct {
 	inner     zapcore.Core
 	stamp     stamp // the logger's
@@ -36,15 +36,15 @@ func newCore(inner zapcore.Core, logger stamp, transient bool) *core {
 // Enabled implements [zapcore.Core].
 func (c *core) Enabled(level zapcore.Level) bool { return c.inner.Enabled(level) }
 
-// Level makes [zapcore.LevelOf] see the level of what is wrapped.
+// Level makes [zapcore.LevelOf] see the level of the wrapped core.
 func (c *core) Level() zapcore.Level { return zapcore.LevelOf(c.inner) }
 
 // Sync implements [zapcore.Core].
 func (c *core) Sync() error { return c.inner.Sync() }
 
 // With implements [zapcore.Core]. The stamp is held back, because a line may
-// bring another. It goes to the inner core switched off, for a core of ours that
-// may be further in.
+// bring another. It goes to the inner core switched off, for another of our cores
+// that may be further in.
 func (c *core) With(fields []zapcore.Field) zapcore.Core {
 	own, stamps, shown := c.stamp, 0, false
 	for i := range fields {
@@ -81,8 +81,8 @@ func (c *core) Check(ent zapcore.Entry, ce *zapcore.CheckedEntry) *zapcore.Check
 	return nil
 }
 
-// Write implements [zapcore.Core]. It is also what a core that wraps this one
-// without asking its Check calls.
+// Write implements [zapcore.Core]. A core that wraps this one without calling its
+// Check calls it too.
 func (c *core) Write(ent zapcore.Entry, fields []zapcore.Field) error {
 	if !c.transient {
 		return c.inner.Write(ent, stamped(fields, c.stamp))
@@ -98,10 +98,11 @@ func (c *core) Write(ent zapcore.Entry, fields []zapcore.Field) error {
 	return err
 }
 
-// scratch is where the fields of a line are while a transient core writes it.
+// scratch holds the fields of a line while a transient core writes it.
 type scratch struct{ fields []zapcore.Field }
 
-// release gives s back, without what was logged, which it must not keep alive.
+// release returns s to the pool, without what was logged, which it must not keep
+// alive.
 func (s *scratch) release() {
 	for i := range s.fields {
 		s.fields[i].String, s.fields[i].Interface = "", nil
@@ -111,7 +112,7 @@ func (s *scratch) release() {
 	}
 }
 
-// maxScratch keeps one line of very many fields from being paid for forever.
+// maxScratch keeps one line with very many fields from holding memory forever.
 const maxScratch = 64
 
 var scratches = sync.Pool{New: func() any {

@@ -21,9 +21,9 @@ const (
 )
 
 // encoder writes fields as JSON, each value in one spelling: numbers digit by
-// digit, times RFC 3339 in UTC with microseconds, bytes in hex, durations as
-// time.Duration writes them. Values with the name of a secret are not written,
-// at any depth, and what a field does wrong is undone.
+// digit, times as RFC 3339 in UTC with microseconds, bytes in hex, durations as
+// time.Duration formats them. Values named like a secret are not written, at any
+// depth, and a field that fails is undone.
 type encoder struct {
 	buf    []byte
 	secret func(string) bool
@@ -34,7 +34,7 @@ type encoder struct {
 type place struct {
 	depth  int
 	open   int  // namespaces that are open in this object
-	hidden bool // one of them has the name of a secret
+	hidden bool // one of them is named like a secret
 }
 
 var (
@@ -43,14 +43,14 @@ var (
 )
 
 // errTooMuch undoes a field that does not fit.
-var errTooMuch = errors.New("too large to be kept")
+var errTooMuch = errors.New("too large to be stored")
 
-// field adds a field, or says under its name and Error what is wrong with it.
+// field adds a field or, under its name with the suffix Error, what went wrong.
 func (e *encoder) field(f zapcore.Field) {
 	if f.Type == zapcore.SkipType || e.hidden {
 		return
 	}
-	switch f.Type { // what most fields are can go wrong in one way only
+	switch f.Type { // most fields can fail in one way only
 	case zapcore.BoolType, zapcore.StringType, zapcore.DurationType, zapcore.Float64Type,
 		zapcore.Int64Type, zapcore.Int32Type, zapcore.Uint64Type, zapcore.Uint32Type:
 		start := len(e.buf)
@@ -79,7 +79,7 @@ func (e *encoder) field(f zapcore.Field) {
 	}
 }
 
-// attempt does f, and undoes what it wrote where it fails or panics.
+// attempt calls f, and undoes what it wrote if it fails or panics.
 func (e *encoder) attempt(f func() error) (err error) {
 	start, at, done := len(e.buf), e.place, false
 	defer func() {
@@ -92,7 +92,7 @@ func (e *encoder) attempt(f func() error) (err error) {
 	return err
 }
 
-// described returns what was panicked with, which may panic itself.
+// described returns the text of a panic's value, which may panic itself.
 func described(v any) (text string) {
 	defer func() {
 		if recover() != nil {
@@ -131,7 +131,7 @@ func (e *encoder) add(f zapcore.Field) error {
 		if !ok {
 			return nil
 		}
-		if e.masks(f.Key) { // not even asked
+		if e.masks(f.Key) { // String is not even called
 			return nil
 		}
 		e.AddString(f.Key, s.String())
@@ -145,8 +145,8 @@ func (e *encoder) add(f zapcore.Field) error {
 // maxCauses bounds how far an error is followed.
 const maxCauses = 32
 
-// addError writes an error's text, what it wraps under the name and Causes, and
-// what it says at length under the name and Verbose.
+// addError writes an error's text, what it wraps under the name with the suffix
+// Causes, and its long form under the name with the suffix Verbose.
 func (e *encoder) addError(key string, err error) error {
 	if e.masks(key) {
 		return nil
@@ -196,7 +196,7 @@ func (e *encoder) name(key string) {
 	e.buf = append(e.buf, ':')
 }
 
-// comma goes ahead of a member or an element that is not the first.
+// comma goes before a member or an element that is not the first.
 func (e *encoder) comma() {
 	if len(e.buf) > 0 {
 		switch e.buf[len(e.buf)-1] {
@@ -207,7 +207,7 @@ func (e *encoder) comma() {
 	}
 }
 
-// masks writes the mask where a name is that of a secret.
+// masks writes the mask if a name is that of a secret.
 func (e *encoder) masks(key string) bool {
 	if e.hidden {
 		return true
@@ -229,7 +229,7 @@ func (e *encoder) member(key string) bool {
 	return true
 }
 
-// number writes a float exactly, and what is no number as text.
+// number writes a float exactly, and NaN and the infinities as text.
 func (e *encoder) number(v float64, bits int) {
 	switch abs := math.Abs(v); {
 	case math.IsNaN(v):

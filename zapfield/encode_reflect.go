@@ -7,7 +7,7 @@ import (
 	"strings"
 )
 
-// reflected writes any value as its JSON is, with the same care.
+// reflected writes any value as its JSON, with the same care.
 func (e *encoder) reflected(v any) error {
 	raw, err := json.Marshal(v)
 	if err != nil {
@@ -58,8 +58,8 @@ func (e *encoder) value(d *json.Decoder) error {
 	return nil
 }
 
-// keepable reports whether a number of JSON is one of PostgreSQL, which has room
-// for 16383 digits behind the point.
+// keepable reports whether PostgreSQL can store a JSON number: it has room for
+// 16383 digits after the point.
 func keepable(number string) bool {
 	const most = 10_000
 	digits, exponent, _ := strings.Cut(strings.ToLower(number), "e")

@@ -102,7 +102,7 @@ func TestFields(t *testing.T) {
 			e.AddInt("n", 1)
 			return nil
 		}))}, `{"x":{"n":1}}`},
-		{"a field that is too large", []zap.Field{zap.Any("x", make([]int, 200_000)), zap.Int("b", 2)}, `{"xError":"too large to be kept","b":2}`},
+		{"a field that is too large", []zap.Field{zap.Any("x", make([]int, 200_000)), zap.Int("b", 2)}, `{"xError":"too large to be stored","b":2}`},
 	} {
 		got := fieldsOf(t, c.fields...)
 		if got != c.want {

@@ -10,8 +10,8 @@ import (
 
 const hexDigits = "0123456789abcdef"
 
-// quote writes a string. PostgreSQL's JSON has no NUL, and no JSON has what is
-// not UTF-8: both become U+FFFD.
+// quote writes a string. PostgreSQL's JSON cannot hold NUL, and JSON cannot hold
+// invalid UTF-8: both become U+FFFD.
 func (e *encoder) quote(s string) {
 	e.buf = append(e.buf, '"')
 	from := 0
@@ -51,11 +51,11 @@ func (e *encoder) quote(s string) {
 	e.buf = append(append(e.buf, s[from:]...), '"')
 }
 
-// text writes a string value, without the secrets that show in it.
+// text writes a string value, without recognizable secrets.
 func (e *encoder) text(s string) { e.quote(kept(s)) }
 
-// kept returns text as it is kept: without secrets, and cut where it is too
-// long, which shows.
+// kept returns text as it is stored: without secrets, and visibly cut if it is
+// too long.
 func kept(s string) string {
 	if len(s) > maxMessage {
 		cut := maxMessage
@@ -69,7 +69,7 @@ func kept(s string) string {
 }
 
 // masked is trail.MaskText, which looks for credentials after a colon, an
-// equals sign or a scheme, and is spared what has none of them.
+// equals sign or a scheme, and is only called for text that has one of them.
 func masked(s string) string {
 	if strings.IndexByte(s, ':') >= 0 || strings.IndexByte(s, '=') >= 0 || scheme(s) {
 		return trail.MaskText(s)
@@ -78,7 +78,7 @@ func masked(s string) string {
 }
 
 // scheme reports whether the text has the name of an authentication scheme, in
-// whatever case.
+// any case.
 func scheme(s string) bool {
 	for i := 0; i+5 <= len(s); i++ {
 		switch s[i] | 0x20 {
@@ -91,7 +91,7 @@ func scheme(s string) bool {
 	return false
 }
 
-// plain returns text as PostgreSQL can keep it: valid UTF-8 without NUL.
+// plain returns text as PostgreSQL can store it: valid UTF-8 without NUL.
 func plain(s string) string {
 	if !utf8.ValidString(s) {
 		s = strings.ToValidUTF8(s, "\uFFFD")

@@ -7,8 +7,8 @@ import (
 	"go.uber.org/zap/zapcore"
 )
 
-// What follows is one method for each type of value, as a member of an object
-// and as an element of an array.
+// One method for each type of value, as a member of an object and as an element
+// of an array.
 
 // AddArray implements [zapcore.ObjectEncoder].
 func (e *encoder) AddArray(key string, v zapcore.ArrayMarshaler) error {

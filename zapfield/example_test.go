@@ -15,7 +15,7 @@ func Example() {
 	logger := zapfield.Wrap(zap.NewExample())
 
 	// A middleware or trail.Start begins an action. Here its id is given, so
-	// that the output can be told in advance.
+	// that the output is known in advance.
 	var ctx trail.Scope
 	err := ctx.Start(context.Background(), trail.Action{
 		Actor: trail.Actor{ID: "42", Name: "ada"},
@@ -32,7 +32,7 @@ func Example() {
 	log.Info("fetched", zap.Int("commits", 3))
 	log.Sugar().Infow("merged", "conflicts", 0)
 
-	logger.Info("listening") // of no action
+	logger.Info("listening") // outside any action
 
 	if err := ctx.Trace().End(nil); err != nil {
 		fmt.Println(err)

@@ -16,21 +16,21 @@ import (
 )
 
 // DefaultSlowThreshold is how long a statement may take before [GORM] warns of
-// it, unless [SlowThreshold] says otherwise.
+// it, unless [SlowThreshold] sets another time.
 const DefaultSlowThreshold = 200 * time.Millisecond
 
 // GORM returns a logger for gorm.Config.Logger that writes through l, wrapped
 // (see [Wrap]), and stamps each line with the trace of the context that the
 // statement was run with (db.WithContext).
 //
-// A statement that failed is an error line, one that was slow a warning, any
-// other an info line, which is written only after LogMode(Info), as db.Debug()
-// sets it; the level to begin with is Warn. A line has the fields sql, elapsed,
-// rows where the number is known, error where there is one, and threshold where
-// the statement was slow. If l adds callers, it is the code that called GORM.
+// A failed statement is an error line, a slow one a warning, any other an info
+// line, which is written only after LogMode(Info), as set by db.Debug(); the
+// initial level is Warn. A line has the fields sql, elapsed, rows if the number
+// is known, error if there is one, and threshold if the statement was slow. If l
+// adds callers, the caller is the code that called GORM.
 //
-// The values of parameters are not logged, see [ShowValues], and what looks
-// like a secret in the text of a statement, an error or a message is masked, see
+// Parameter values are not logged, see [ShowValues], and what looks like a
+// secret in the text of a statement, an error or a message is masked, see
 // [trail.MaskText].
 func GORM(l *zap.Logger, opts ...GORMOption) gormlogger.Interface {
 	l = Wrap(l)
@@ -51,9 +51,8 @@ type gormOption func(*gormLogger)
 
 func (o gormOption) apply(g *gormLogger) { o(g) }
 
-// SlowThreshold sets how long a statement may take before it is logged as a
-// slow one. With zero or less none is slow. The default is
-// [DefaultSlowThreshold].
+// SlowThreshold sets how long a statement may take before it is logged as slow.
+// With zero or less none is slow. The default is [DefaultSlowThreshold].
 func SlowThreshold(d time.Duration) GORMOption {
 	return gormOption(func(g *gormLogger) { g.slow = d })
 }
@@ -64,7 +63,7 @@ func IgnoreRecordNotFound() GORMOption {
 	return gormOption(func(g *gormLogger) { g.ignoreNotFound = true })
 }
 
-// ShowValues logs the statements with the values of their parameters, secrets
+// ShowValues logs statements with the values of their parameters, secrets
 // included: a value in a statement has no name by which it could be masked. It
 // is for development.
 func ShowValues() GORMOption {
@@ -73,7 +72,7 @@ func ShowValues() GORMOption {
 
 type gormLogger struct {
 	log            *zap.Logger
-	said           *zap.Logger // log, for what GORM says in words: two calls further in
+	said           *zap.Logger // log, for GORM's own messages: two calls further in
 	level          gormlogger.LogLevel
 	slow           time.Duration
 	ignoreNotFound bool
@@ -137,7 +136,7 @@ func (g *gormLogger) Trace(
 	if ce == nil {
 		return
 	}
-	if ce.Caller.Defined { // which is GORM itself
+	if ce.Caller.Defined { // it is GORM itself
 		frame := utils.CallerFrame()
 		ce.Caller = zapcore.EntryCaller{
 			Defined: frame.PC != 0, PC: frame.PC, File: frame.File, Line: frame.Line, Function: frame.Function,
@@ -159,7 +158,7 @@ func (g *gormLogger) Trace(
 	ce.Write(fields...)
 }
 
-// ParamsFilter makes GORM leave the values out of the statement that it hands
+// ParamsFilter makes GORM leave the values out of the statement that it passes
 // to Trace. It implements gorm.ParamsFilter.
 func (g *gormLogger) ParamsFilter(
 	_ context.Context, sql string, params ...any,

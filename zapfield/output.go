@@ -14,20 +14,20 @@ import (
 // maxOutput is the longest piece of output that becomes one line, in bytes.
 const maxOutput = maxMessage
 
-// Output makes lines of what a program prints, such as a command that is run
-// under a trace. It is given to a command as Stdout or Stderr:
+// Output turns a program's output into log lines, such as that of a command run
+// under a trace. Set it as the command's Stdout or Stderr:
 //
 //	out := zapfield.NewOutput(zapfield.Logger(ctx, logger), zap.InfoLevel)
 //	defer out.Close()
 //	cmd.Stdout = out
 //
-// A line ends with a newline, with or without a carriage return ahead of it. A
-// carriage return alone goes back to the beginning of the line, as it does on a
-// terminal: of a progress bar the last state is kept. What is longer than 64 KiB
-// becomes several lines. Colours stay, what is not UTF-8 becomes U+FFFD, lines
-// that are empty are passed over.
+// A line ends with a newline, with or without a carriage return before it. A
+// carriage return alone goes back to the beginning of the line, as on a terminal:
+// only the last state of a progress bar is kept. A line longer than 64 KiB
+// becomes several. Colours stay, invalid UTF-8 becomes U+FFFD, empty lines are
+// skipped.
 //
-// An Output is safe for concurrent use; give stdout and stderr one each, or the
+// An Output is safe for concurrent use; give stdout and stderr one each, or
 // parts of their lines are mixed. Its memory is bounded by the longest line.
 type Output struct {
 	log   *zap.Logger
@@ -44,7 +44,7 @@ var _ io.WriteCloser = (*Output)(nil)
 // ErrClosed is returned by writes to an [Output] that was closed.
 var ErrClosed = errors.New("zapfield: the output is closed")
 
-// NewOutput returns an Output whose lines are logged by l at a level.
+// NewOutput returns an Output whose lines are logged by l at the given level.
 func NewOutput(l *zap.Logger, level zapcore.Level) *Output {
 	if l == nil {
 		l = zap.NewNop()
@@ -52,7 +52,7 @@ func NewOutput(l *zap.Logger, level zapcore.Level) *Output {
 	return &Output{log: l.WithOptions(zap.WithCaller(false)), level: level}
 }
 
-// Write implements [io.Writer]. It keeps nothing of p, and fails only with
+// Write implements [io.Writer]. It does not retain p, and fails only with
 // [ErrClosed].
 func (o *Output) Write(p []byte) (int, error) {
 	o.mu.Lock()
@@ -77,19 +77,19 @@ func (o *Output) Write(p []byte) (int, error) {
 	return len(p), nil
 }
 
-// add appends a part of a line that has no end.
+// add appends a part of an unfinished line.
 func (o *Output) add(part []byte) {
 	if len(part) == 0 {
 		return
 	}
-	if o.back { // it is written over what is there
+	if o.back { // it overwrites the line
 		o.line, o.back = o.line[:0], false
 	}
 	for len(o.line)+len(part) > maxOutput {
 		n := maxOutput - len(o.line)
 		o.line = append(o.line, part[:n]...)
 		part = part[n:]
-		// A character stays whole, with what comes.
+		// A character stays whole: it goes with what follows.
 		cut := len(o.line)
 		for back := 1; back < utf8.UTFMax && back < cut; back++ {
 			if r := o.line[cut-back]; utf8.RuneStart(r) {
@@ -121,7 +121,7 @@ func (o *Output) emit(line []byte) {
 	}
 }
 
-// Close makes a line of what has no end yet. A second call does nothing.
+// Close logs the unfinished line, if any. A second call does nothing.
 func (o *Output) Close() error {
 	o.mu.Lock()
 	defer o.mu.Unlock()

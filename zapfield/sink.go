@@ -14,31 +14,31 @@ import (
 	"github.com/infrakitchen/audit/trail"
 )
 
-// Sink keeps stamped lines, in batches, with a [trail.LineWriter] such as
-// *store.Store. Its core is one more place that a logger writes to:
+// Sink stores stamped lines, in batches, with a [trail.LineWriter] such as
+// *store.Store. Its core is one more destination of a logger:
 //
 //	sink, err := zapfield.NewSink(st)
 //	...
 //	defer sink.Close(ctx)
 //	logger := zapfield.Wrap(zap.New(zapcore.NewTee(console, sink.Core(zap.InfoLevel))))
 //
-// A line that bears a trace_id is kept with its level, logger, message, fields,
-// caller and its place among the lines of the trace; others pass by. Fields are
-// typed, and a field that cannot be encoded costs itself, not the line. Secrets
-// are masked: fields by their names, at any depth, and texts as trail.MaskText
-// does.
+// A line that carries a trace_id is stored with its level, logger, message,
+// fields, caller and its position among the lines of the trace; others are
+// ignored. Fields are typed; a field that fails to encode is replaced by its
+// error, and the line is kept. Secrets are masked: fields by their names, at any
+// depth, and texts by trail.MaskText.
 //
 // Lines wait in memory, within bounds, until there are enough of them or 200 ms
-// have passed; one worker writes them, in their order. A database that is away
-// is tried again until it is back. Where the memory is full meanwhile a line
+// have passed; one worker writes them, in order. If the database is down, it
+// retries until the database is back. If the memory is full meanwhile, a line
 // waits for room, or is dropped and counted, see [WithFull]; with [WithSpill]
 // lines go into a file and from there into the database later, in order, also
-// after a restart. What a process that is killed loses is what it logged in the
-// last interval; one that calls Close loses nothing.
+// after a restart. A process that is killed loses what it logged in the last
+// interval; one that calls Close loses nothing.
 //
-// The worker is started by the first line, or by Start, and ended by Close. The
-// LineWriter must not log stamped lines into the sink it writes for: those
-// would beget others.
+// The worker is started by the first line, or by Start, and stopped by Close. The
+// LineWriter must not log stamped lines into the sink it writes for: that would
+// loop.
 //
 // A Sink is safe for concurrent use.
 type Sink struct {
@@ -59,9 +59,9 @@ type Sink struct {
 	spillSize                                          atomic.Int64
 }
 
-// NewSink returns a sink over w, which it does not close. It starts nothing,
-// but takes hold of the spill file if there is one. An impossible option is
-// refused by its name.
+// NewSink returns a sink over w, which it does not close. It starts nothing, but
+// opens and locks the spill file if there is one. The error names an invalid
+// option.
 func NewSink(w trail.LineWriter, opts ...SinkOption) (*Sink, error) {
 	if w == nil {
 		return nil, errors.New("zapfield: NewSink: the LineWriter is nil")
@@ -86,32 +86,32 @@ func NewSink(w trail.LineWriter, opts ...SinkOption) (*Sink, error) {
 	return s, nil
 }
 
-// Core returns a core that gives the lines of the levels that enab enables to
-// the sink. Any number of cores may share a sink.
+// Core returns a core that passes lines of the levels enabled by enab to the
+// sink. Any number of cores may share a sink.
 func (s *Sink) Core(enab zapcore.LevelEnabler) zapcore.Core {
 	return &sinkCore{LevelEnabler: enab, sink: s, fields: encoder{buf: []byte{'{'}, secret: s.names.secret}}
 }
 
-// Start starts the worker where the first line has not, so that what an earlier
-// process left in the spill file need not wait for that.
+// Start starts the worker if it is not running yet, so that leftover spilled
+// lines need not wait for a first line.
 func (s *Sink) Start() {
 	s.started.Do(func() { go s.work() })
 }
 
-// Sync writes what was logged so far and returns when it is kept, in the
+// Sync writes what was logged so far and returns when it is stored, in the
 // database or in the spill file. It waits at most five seconds; the error says
 // why that was not enough.
 func (s *Sink) Sync() error {
 	if !s.queue.flush(syncTimeout) {
-		return fmt.Errorf("zapfield: not all lines are kept within %v%s", syncTimeout, s.because())
+		return fmt.Errorf("zapfield: not all lines were stored within %v%s", syncTimeout, s.because())
 	}
 	return nil
 }
 
-// syncTimeout bounds what a call of Sync waits.
+// syncTimeout bounds how long a call of Sync waits.
 const syncTimeout = 5 * time.Second
 
-// because returns the last error as the end of a sentence, if there is one.
+// because returns the last error as the end of a message, if there is one.
 func (s *Sink) because() string {
 	if text := s.failure.Load(); text != nil {
 		return ": " + *text
@@ -119,10 +119,10 @@ func (s *Sink) because() string {
 	return ""
 }
 
-// Close writes what was logged and ends the worker. When ctx is done first, the
-// rest goes into the spill file, or is lost where there is none; the error says
-// how many lines. What is logged from now on is dropped, and counted. A second
-// call waits for the end of the first and returns nil.
+// Close writes what was logged and stops the worker. If ctx is done first, the
+// rest goes into the spill file, or is lost if there is none; the error says how
+// many lines. What is logged from now on is dropped, and counted. A second call
+// waits for the first and returns nil.
 func (s *Sink) Close(ctx context.Context) (err error) {
 	first := false
 	s.closing.Do(func() { first = true })
@@ -138,7 +138,7 @@ func (s *Sink) Close(ctx context.Context) (err error) {
 		}
 		s.giveUp()
 		if n := s.lost.Load() - before; n > 0 {
-			err = fmt.Errorf("zapfield: closing the sink: %d lines are lost%s", n, s.because())
+			err = fmt.Errorf("zapfield: closing the sink: %d lines were lost%s", n, s.because())
 		}
 		if s.spill != nil {
 			err = errors.Join(err, s.spill.close())
@@ -148,20 +148,20 @@ func (s *Sink) Close(ctx context.Context) (err error) {
 	return err
 }
 
-// SinkStats are the counts of a [Sink] since it was made, in lines where they
-// do not say otherwise, and what it holds.
+// SinkStats are the counts of a [Sink] since it was created, in lines unless they
+// say otherwise, and what it holds.
 type SinkStats struct {
 	Logged   uint64 `json:"logged"`   // stamped lines that were accepted
 	Written  uint64 `json:"written"`  // to the LineWriter
 	Dropped  uint64 `json:"dropped"`  // because there was no room, or the sink was closed
 	Refused  uint64 `json:"refused"`  // by the LineWriter, see trail.ErrLine
-	Lost     uint64 `json:"lost"`     // accepted, and not kept when the sink was closed
-	Retried  uint64 `json:"retried"`  // attempts to write that failed
+	Lost     uint64 `json:"lost"`     // accepted, and not stored when the sink was closed
+	Retried  uint64 `json:"retried"`  // failed attempts to write
 	Spilled  uint64 `json:"spilled"`  // into the spill file
 	Restored uint64 `json:"restored"` // from the spill file, into the LineWriter
 
 	Queued      int   `json:"queued"`       // in memory
-	QueuedBytes int   `json:"queued_bytes"` // about
+	QueuedBytes int   `json:"queued_bytes"` // approximately
 	SpillBytes  int64 `json:"spill_bytes"`  // in the spill file
 	// Lag is how long the oldest line in memory has waited.
 	Lag time.Duration `json:"lag_ns"`
@@ -169,7 +169,7 @@ type SinkStats struct {
 	Failure string `json:"failure,omitempty"`
 }
 
-// Stats returns the counts as they are.
+// Stats returns the current counts.
 func (s *Sink) Stats() SinkStats {
 	st := s.queue.stats()
 	st.Written, st.Refused, st.Lost = s.written.Load(), s.refused.Load(), s.lost.Load()
@@ -181,11 +181,11 @@ func (s *Sink) Stats() SinkStats {
 	return st
 }
 
-// String returns [Sink.Stats] as JSON, which makes a Sink a variable for
-// package expvar: expvar.Publish("audit_lines", sink).
+// String returns [Sink.Stats] as JSON, which makes a Sink an expvar.Var:
+// expvar.Publish("audit_lines", sink).
 func (s *Sink) String() string {
 	b, err := json.Marshal(s.Stats())
-	if err != nil { // numbers and a text: cannot be
+	if err != nil { // numbers and a text: cannot happen
 		return "{}"
 	}
 	return string(b)

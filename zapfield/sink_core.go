@@ -12,8 +12,8 @@ import (
 	"github.com/infrakitchen/audit/trail"
 )
 
-// sinkCore gives stamped lines to a sink. It keeps nothing of the fields that it
-// is given: they are encoded when they come.
+// sinkCore passes stamped lines to a sink. It keeps nothing of the fields that it
+// is given: they are encoded at once.
 type sinkCore struct {
 	zapcore.LevelEnabler
 	sink   *Sink
@@ -33,7 +33,7 @@ func (c *sinkCore) With(fields []zapcore.Field) zapcore.Core {
 	return derived
 }
 
-// line adds fields, all but the stamps, of which it returns the last.
+// line adds all fields but the stamps, and returns the last stamp.
 func (e *encoder) line(fields []zapcore.Field) (trace string) {
 	for i := range fields {
 		if fields[i].Key == Key && isStamp(&fields[i]) {
@@ -69,7 +69,7 @@ func (c *sinkCore) Write(ent zapcore.Entry, fields []zapcore.Field) error {
 	}
 	id, err := uuid.Parse(trace)
 	if err != nil {
-		return nil //nolint:nilerr // somebody's field of that name: no stamp
+		return nil //nolint:nilerr // somebody's field of that name: not a stamp
 	}
 	l := trail.Line{
 		TraceID: id, CreatedAt: ent.Time.UTC().Truncate(time.Microsecond), Level: ent.Level.String(),
@@ -84,15 +84,15 @@ func (c *sinkCore) Write(ent zapcore.Entry, fields []zapcore.Field) error {
 	c.sink.Start()
 	c.sink.queue.put(&l, size)
 	if ent.Level > zapcore.DPanicLevel {
-		return c.sink.Sync() // the process may end behind it
+		return c.sink.Sync() // the process may end after it
 	}
 	return nil
 }
 
-// lineSize is about what a line takes in memory besides its texts, in bytes.
+// lineSize is roughly the memory of a line besides its texts, in bytes.
 const lineSize = 256
 
-// encode returns the fields of a line, with those of its logger ahead.
+// encode returns the fields of a line, after those of its logger.
 func (c *sinkCore) encode(fields []zapcore.Field, stack string) []byte {
 	b, _ := buffers.Get().(*[]byte) // it holds nothing else
 	e := c.fields
@@ -121,14 +121,14 @@ var buffers = sync.Pool{New: func() any {
 	return &b
 }}
 
-// names remembers which names are those of secrets: to find out is dear.
+// names caches which names are those of secrets: finding out is expensive.
 type names struct {
 	own   []string
 	known sync.Map // string to bool
 	count atomic.Int64
 }
 
-// maxNames bounds what is remembered: names may be made up as they are logged.
+// maxNames bounds the cache: names may be made up as they are logged.
 const maxNames = 4096
 
 func (n *names) secret(name string) bool {
@@ -147,7 +147,7 @@ func (n *names) secret(name string) bool {
 	return secret
 }
 
-// folded returns a name without what distinguishes its spellings.
+// folded returns a name without the differences between its spellings.
 func folded(name string) string {
 	return strings.ToLower(strings.NewReplacer("_", "", "-", "", ".", "", " ", "").Replace(name))
 }

@@ -6,12 +6,11 @@ import (
 	"time"
 )
 
-// Full is what becomes of a line that there is no room for.
+// Full is what happens to a line when the buffer is full.
 type Full uint8
 
 const (
-	// Block makes it wait for room, and its logger with it, as long as
-	// [WithPatience] says.
+	// Block blocks the logging call for up to the time set by [WithPatience].
 	Block Full = iota
 	// DropNewest drops it.
 	DropNewest
@@ -43,47 +42,47 @@ func defaults() settings {
 	}
 }
 
-// WithBatch sets how many lines are written at a time at most. Default: 5000.
+// WithBatch sets the most lines written at a time. Default: 5000.
 func WithBatch(lines int) SinkOption {
 	return sinkOption(func(s *settings) error {
 		if lines < 1 {
-			return errors.New("WithBatch: at least one line is needed")
+			return errors.New("WithBatch: the number of lines must be positive")
 		}
 		s.batch = lines
 		return nil
 	})
 }
 
-// WithInterval sets how long a line waits for others at most. Default: 200 ms.
+// WithInterval sets the longest time that a line waits for others. Default:
+// 200 ms.
 func WithInterval(d time.Duration) SinkOption {
 	return sinkOption(func(s *settings) error {
 		if d <= 0 {
-			return errors.New("WithInterval: the interval is not positive")
+			return errors.New("WithInterval: the interval must be positive")
 		}
 		s.interval = d
 		return nil
 	})
 }
 
-// WithRoom bounds what is held in memory, those lines included that are being
-// written. Default: 65536 lines and 64 MiB, whichever is reached first. A line
-// alone always finds room.
+// WithRoom bounds the lines in memory, including those being written. Default:
+// 65536 lines or 64 MiB, whichever is reached first. A single line is always
+// accepted.
 func WithRoom(lines, bytes int) SinkOption {
 	return sinkOption(func(s *settings) error {
 		if lines < 1 || bytes < 1 {
-			return errors.New("WithRoom: there is no room at all")
+			return errors.New("WithRoom: limits must be positive")
 		}
 		s.lines, s.bytes = lines, bytes
 		return nil
 	})
 }
 
-// WithFull sets what becomes of a line that there is no room for. Default:
-// [Block].
+// WithFull sets what happens to a line when the buffer is full. Default: [Block].
 func WithFull(f Full) SinkOption {
 	return sinkOption(func(s *settings) error {
 		if f != Block && f != DropNewest {
-			return errors.New("WithFull: neither Block nor DropNewest")
+			return errors.New("WithFull: must be Block or DropNewest")
 		}
 		s.full = f
 		return nil
@@ -91,27 +90,27 @@ func WithFull(f Full) SinkOption {
 }
 
 // WithPatience bounds how long a line waits for room under [Block]; then it is
-// dropped, and counted. Default: one minute. A bound there must be: code that
-// logs may hold what the worker waits for, the last connection of a pool or a
-// lock in the database.
+// dropped, and counted. Default: one minute. A bound is required because code
+// that logs may hold what the worker waits for, such as the last connection of a
+// pool or a lock in the database.
 func WithPatience(d time.Duration) SinkOption {
 	return sinkOption(func(s *settings) error {
 		if d <= 0 {
-			return errors.New("WithPatience: the time is not positive")
+			return errors.New("WithPatience: the time must be positive")
 		}
 		s.patience = d
 		return nil
 	})
 }
 
-// WithSpill names a file, of at most so many bytes, for lines that cannot be
-// written at the moment. It is made, readable by its owner alone, where it does
-// not exist, and is the sink's alone while the sink is open. Each batch is on
-// the disk before the lines count as kept. Default: none.
+// WithSpill names a file, of at most maxBytes, for lines that cannot be written
+// at the moment. It is created, readable only by its owner, if it does not
+// exist, and no other sink may use it while this one is open. Each batch is on
+// disk before its lines count as stored. Default: none.
 func WithSpill(path string, maxBytes int64) SinkOption {
 	return sinkOption(func(s *settings) error {
 		if path == "" || maxBytes < 1 {
-			return errors.New("WithSpill: the path is empty, or there is no room at all")
+			return errors.New("WithSpill: the path must not be empty and the limit must be positive")
 		}
 		s.spillPath, s.spillBytes = path, maxBytes
 		return nil
@@ -119,25 +118,25 @@ func WithSpill(path string, maxBytes int64) SinkOption {
 }
 
 // WithSecrets adds names to those whose values are masked (see trail.Sensitive),
-// in any case and with any way to join their words.
+// in any case and with any word separators.
 func WithSecrets(names ...string) SinkOption {
 	names = slices.Clone(names)
 	return sinkOption(func(s *settings) error {
 		if slices.Contains(names, "") {
-			return errors.New("WithSecrets: a name is empty")
+			return errors.New("WithSecrets: a name must not be empty")
 		}
 		s.secrets = append(s.secrets, names...)
 		return nil
 	})
 }
 
-// WithOnError is told when writing begins to fail, and of lines that are
-// refused or lost. It runs on the sink's worker, which waits for it, and must
-// not log stamped lines. Default: nobody is told; [Sink.Stats] counts.
+// WithOnError sets a function called when writing begins to fail, and for lines
+// that are refused or lost. It runs on the sink's worker, which waits for it, and
+// must not log stamped lines. Default: none; [Sink.Stats] counts.
 func WithOnError(f func(error)) SinkOption {
 	return sinkOption(func(s *settings) error {
 		if f == nil {
-			return errors.New("WithOnError: the function is nil")
+			return errors.New("WithOnError: the function must not be nil")
 		}
 		s.onError = f
 		return nil

@@ -7,7 +7,7 @@ import (
 	"github.com/infrakitchen/audit/trail"
 )
 
-// queue is the lines that wait in memory, in chunks of a batch each, so that a
+// queue holds the lines waiting in memory, in chunks of a batch each, so that a
 // batch is taken as a whole.
 type queue struct {
 	set  settings
@@ -17,21 +17,21 @@ type queue struct {
 	change *sync.Cond // lines were settled, or the queue was closed
 	chunks []chunk
 	taken  chunk          // what is being written
-	spare  [][]trail.Line // memory of chunks that were
+	spare  [][]trail.Line // memory of earlier chunks
 	seq    int64          // of the last line
 	lines  int            // in memory
 	bytes  int            // of them
 	closed bool
 
 	logged, settled, dropped uint64
-	flushTo                  uint64 // the number of logged lines that do not wait for others
+	flushTo                  uint64 // the count of logged lines up to which none waits for others
 }
 
 // chunk is some lines in their order.
 type chunk struct {
 	lines []trail.Line
 	bytes int
-	since time.Time // when the first one came
+	since time.Time // when the first one arrived
 }
 
 func newQueue(set settings) *queue {
@@ -52,8 +52,8 @@ func (q *queue) full(size int) bool {
 	return q.lines > 0 && (q.lines >= q.set.lines || q.bytes+size > q.set.bytes)
 }
 
-// put appends a line of a size, and gives it its place. It reports whether
-// there was room.
+// put appends a line of a size, and sets its position. It reports whether there
+// was room.
 func (q *queue) put(l *trail.Line, size int) bool {
 	q.mu.Lock()
 	defer q.mu.Unlock()
@@ -86,12 +86,12 @@ func (q *queue) put(l *trail.Line, size int) bool {
 const (
 	// maxSpare bounds the memory that is kept for lines to come.
 	maxSpare = 4
-	// maxAhead bounds the memory that is made for lines before they come.
+	// maxAhead bounds the memory allocated for lines before they come.
 	maxAhead = 10_000
 )
 
-// memory returns where the lines of a new chunk go. Behind a full one it is
-// made for as many at once: they come fast.
+// memory returns where the lines of a new chunk go. After a full one it is
+// allocated for as many at once: they come fast.
 func (q *queue) memory(many bool) []trail.Line {
 	if n := len(q.spare); n > 0 {
 		lines := q.spare[n-1]
@@ -122,8 +122,8 @@ func (q *queue) wait(d time.Duration, until func() bool) bool {
 }
 
 // take returns the next chunk, if it is full or has waited long enough. Without
-// one it says how long to wait for it, less than zero for as long as nobody
-// rings, and whether it was the last.
+// one it returns how long to wait for it (negative: until woken) and whether
+// there will be no more.
 func (q *queue) take() (c chunk, wait time.Duration, last bool) {
 	q.mu.Lock()
 	defer q.mu.Unlock()
@@ -144,10 +144,10 @@ func (q *queue) take() (c chunk, wait time.Duration, last bool) {
 	return c, 0, false
 }
 
-// settle tells that the lines of the chunk that was taken are no more to be
-// held: they are kept, or never will be.
+// settle releases the lines of the chunk that was taken: they are stored, or
+// never will be.
 func (q *queue) settle() {
-	clear(q.taken.lines) // they are the worker's, and nobody waits for it meanwhile
+	clear(q.taken.lines) // only the worker has them, so this needs no lock
 	q.mu.Lock()
 	defer q.mu.Unlock()
 	n := len(q.taken.lines)
@@ -159,8 +159,8 @@ func (q *queue) settle() {
 	q.change.Broadcast()
 }
 
-// flush has all lines written that were logged, and waits for that, at most
-// for d.
+// flush has all lines written that were logged so far, and waits for that, at
+// most for d.
 func (q *queue) flush(d time.Duration) bool {
 	q.mu.Lock()
 	defer q.mu.Unlock()
@@ -170,7 +170,7 @@ func (q *queue) flush(d time.Duration) bool {
 	return q.wait(d, func() bool { return q.settled >= to })
 }
 
-// close lets no more lines in.
+// close accepts no more lines.
 func (q *queue) close() {
 	q.mu.Lock()
 	defer q.mu.Unlock()

@@ -251,7 +251,7 @@ func TestSinkFull(t *testing.T) {
 	}
 }
 
-// Close writes what is there, gives up when it is told to, and says so.
+// Close writes what is queued, gives up when asked to, and says so.
 func TestSinkClose(t *testing.T) {
 	w := &kept{}
 	s, logger := newSink(t, w, zapfield.WithInterval(time.Hour))
@@ -276,7 +276,7 @@ func TestSinkClose(t *testing.T) {
 	over, cancel := context.WithCancel(t.Context())
 	cancel()
 	err := s.Close(over)
-	if err == nil || !strings.Contains(err.Error(), "3 lines are lost") || !strings.Contains(err.Error(), "away") || strings.Contains(err.Error(), "hunter2") {
+	if err == nil || !strings.Contains(err.Error(), "3 lines were lost") || !strings.Contains(err.Error(), "away") || strings.Contains(err.Error(), "hunter2") {
 		t.Errorf("got %v", err)
 	}
 	if st := s.Stats(); st.Lost != 3 || s.Close(over) != nil {
@@ -289,7 +289,7 @@ func TestSinkClose(t *testing.T) {
 	}
 }
 
-// A line behind which the process may end is kept when it has been logged.
+// A line after which the process may end is stored when it has been logged.
 func TestSinkPanic(t *testing.T) {
 	w := &kept{}
 	_, logger := newSink(t, w, zapfield.WithInterval(time.Hour))

@@ -11,9 +11,9 @@ import (
 )
 
 const (
-	firstPause   = 50 * time.Millisecond // behind the first attempt that failed
+	firstPause   = 50 * time.Millisecond // after the first attempt that failed
 	longestPause = 5 * time.Second
-	writeTimeout = 30 * time.Second // of one attempt
+	writeTimeout = 30 * time.Second // per attempt
 )
 
 // work writes lines until the sink is closed and none are left.
@@ -38,7 +38,7 @@ func (s *Sink) work() {
 			wait = time.Until(w.again)
 		}
 		if wait < 0 {
-			wait = time.Hour // nobody rings: nothing is to be done
+			wait = time.Hour // until woken: nothing is to be done
 		}
 		timer.Reset(wait)
 		select {
@@ -48,7 +48,7 @@ func (s *Sink) work() {
 	}
 }
 
-// worker is what the worker knows.
+// worker is the state of the worker.
 type worker struct {
 	*Sink
 	pauses int       // since the last success
@@ -59,8 +59,8 @@ type worker struct {
 // overtake.
 func (w *worker) spilling() bool { return w.spill != nil && w.spill.size() > 0 }
 
-// deliver returns when lines are kept, in the database or in the spill file, or
-// the sink is closed and they never will be.
+// deliver returns when lines are stored, in the database or in the spill file,
+// or when the sink is closed and they never will be.
 func (w *worker) deliver(lines []trail.Line) {
 	for {
 		if !w.spilling() {
@@ -81,7 +81,7 @@ func (w *worker) deliver(lines []trail.Line) {
 		}
 		if !w.pause() {
 			w.lost.Add(uint64(len(lines)))
-			w.report(fmt.Errorf("zapfield: the sink was closed, and %d lines are lost%s", len(lines), w.because()))
+			w.report(fmt.Errorf("zapfield: the sink was closed, %d lines were lost%s", len(lines), w.because()))
 			return
 		}
 		if w.spilling() {
@@ -107,7 +107,7 @@ func (w *worker) restore() {
 	w.spillSize.Store(w.spill.size())
 }
 
-// write writes lines once. A line that never can be kept is left out.
+// write writes lines once. A line that can never be stored is left out.
 func (w *worker) write(lines []trail.Line) error {
 	err := w.attempt(lines)
 	switch {
@@ -130,7 +130,7 @@ func (w *worker) write(lines []trail.Line) error {
 	return w.write(lines[half:])
 }
 
-// attempt calls the writer, and makes an error of its panic.
+// attempt calls the writer, and turns its panic into an error.
 func (w *worker) attempt(lines []trail.Line) (err error) {
 	ctx, cancel := context.WithTimeout(w.ctx, writeTimeout)
 	defer cancel()
@@ -147,7 +147,7 @@ func (w *worker) failed(err error) {
 	w.retried.Add(1)
 	w.note(err)
 	if w.pauses == 0 {
-		w.report(fmt.Errorf("zapfield: lines cannot be written, and wait: %w", err))
+		w.report(fmt.Errorf("zapfield: lines cannot be written and are retried: %w", err))
 	}
 	pause := min(firstPause<<min(w.pauses, 10), longestPause)
 	pause = pause/2 + rand.N(pause/2+1) //nolint:gosec // so that not all processes try at once
@@ -176,6 +176,6 @@ func (s *Sink) report(err error) {
 	if s.set.onError == nil {
 		return
 	}
-	defer func() { _ = recover() }() // it is the user's, and the worker goes on
+	defer func() { _ = recover() }() // it is the user's code, and the worker continues
 	s.set.onError(err)
 }

@@ -9,13 +9,13 @@ import (
 )
 
 // WrapSlog returns a handler that stamps the records it passes on to h: one
-// that is logged with the context of a trace (slog.InfoContext and its kin)
-// gets the attribute trace_id, outside all groups, and with it the ids that
-// [Context] tells of. A record without a trace is
-// passed on as it is. A handler that was wrapped before is returned as it is.
+// logged with the context of a trace (slog.InfoContext and similar) gets the
+// attribute trace_id, outside all groups, and with it the ids described at
+// [Context]. A record without a trace is passed on unchanged. A handler that is
+// wrapped already is returned as it is.
 //
-// An attribute trace_id that With brought, if it has the form of a UUID, is
-// the stamp of the records whose own context has no trace.
+// An attribute trace_id added by With, if it has the form of a UUID, is the
+// stamp of the records whose own context has no trace.
 func WrapSlog(h slog.Handler) slog.Handler {
 	if _, ok := h.(*handler); ok {
 		return h
@@ -25,19 +25,19 @@ func WrapSlog(h slog.Handler) slog.Handler {
 
 // handler stamps records. While no group is open the stamp is an attribute of
 // the record. In a group that attribute would be in the group, so the handler
-// ahead of the first group gets it, and all that came since is repeated on it.
+// before the first group gets it, and all steps since are repeated on it.
 type handler struct {
 	inner slog.Handler // with everything but the stamp
 	trace string       // of With, or empty
 
-	outer slog.Handler // inner ahead of its first group; nil while none is open
-	since []step       // what made inner of outer
+	outer slog.Handler // inner before its first group; nil while none is open
+	since []step       // the steps from outer to inner
 
-	// latest spares the records of one trace in a row the repetition.
+	// latest saves consecutive records of one trace the repetition.
 	latest atomic.Pointer[stampedHandler]
 }
 
-// step is a WithGroup, or a WithAttrs where the group is empty.
+// step is a WithGroup, or a WithAttrs if the group is empty.
 type step struct {
 	group string
 	attrs []slog.Attr
@@ -77,7 +77,7 @@ func (h *handler) Handle(ctx context.Context, r slog.Record) error {
 	return h.inner.Handle(ctx, r)
 }
 
-// attrs returns the ids as slog has them.
+// attrs returns the ids as slog attributes.
 func (s span) attrs() []slog.Attr {
 	if s == (span{}) {
 		return nil
@@ -102,8 +102,8 @@ func (h *handler) stamped(trace string, within span) slog.Handler {
 	return to
 }
 
-// stampRecord returns r with one stamp, the given one. The record of the
-// caller, which may be a copy of somebody's, is not changed.
+// stampRecord returns r with one stamp, the given one. The caller's record, which
+// may share memory with others, is not changed.
 func stampRecord(r slog.Record, trace string) slog.Record {
 	stamps, other := 0, false
 	r.Attrs(func(a slog.Attr) bool {

@@ -139,7 +139,7 @@ func TestSlogStamps(t *testing.T) {
 func TestSlogLeavesTheRecordAlone(t *testing.T) {
 	ctx, id := start(t, t.Context())
 	r := slog.NewRecord(time.Time{}, slog.LevelInfo, "m", 0)
-	for i := range 10 { // one at a time, which leaves room behind the last
+	for i := range 10 { // one at a time, which leaves room after the last
 		r.AddAttrs(slog.Int("n", i))
 	}
 	out := new(buffer)

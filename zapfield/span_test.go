@@ -47,8 +47,8 @@ func spanned(t *testing.T, parent context.Context, spanID string) context.Contex
 
 const one, other, third = "b7ad6b7169203331", "b7ad6b7169203332", "b7ad6b7169203333"
 
-// A line that is stamped bears the span of the same context, whatever it is
-// logged with; others bear none.
+// A stamped line carries the span of the same context, whatever it is logged
+// with; others carry none.
 func TestSpans(t *testing.T) {
 	ctx := spanned(t, t.Context(), one)
 	within := context.WithValue(ctx, spanKey{}, other) // the same trace
@@ -150,7 +150,7 @@ func TestSpans(t *testing.T) {
 
 var toldOf = regexp.MustCompile(`"msg":"([^"]*)".*?(?:"w3c_trace_id":"` + w3cTrace + `","w3c_span_id":"([^"]*)".*)?$`)
 
-// spanTold returns the message of a line and the span that it bears once.
+// spanTold returns the message of a line and the span that it carries once.
 func spanTold(line string) string {
 	if strings.Count(line, "w3c_span_id") > 1 {
 		return "twice: " + line

@@ -14,10 +14,10 @@ import (
 
 // spill is a file of batches that wait for the database. A batch is its length
 // and checksum, eight bytes, and its lines as a JSON array; it is appended, and
-// on the disk, as a whole or not at all. Batches are read from the front, and
-// when the last was read the file is empty again. One that was written to the
-// database just ahead of a crash is read twice, which does no harm, as lines
-// have ids.
+// on disk, as a whole or not at all. Batches are read from the front, and when
+// the last has been read the file is empty again. One that was written to the
+// database just before a crash is read twice, which does no harm, as lines have
+// ids.
 type spill struct {
 	file      *os.File
 	limit     int64
@@ -31,8 +31,8 @@ var (
 	castagnoli   = crc32.MakeTable(crc32.Castagnoli)
 )
 
-// openSpill opens the file for this process alone. What is behind the last
-// whole batch is the rest of a crash, and is cut off.
+// openSpill opens the file for this process alone. Anything after the last whole
+// batch is left over from a crash, and is cut off.
 func openSpill(path string, limit int64) (_ *spill, err error) {
 	file, err := os.OpenFile(path, os.O_RDWR|os.O_CREATE, 0o600)
 	if err != nil {
@@ -90,8 +90,8 @@ func (s *spill) append(lines []trail.Line) error {
 	return nil
 }
 
-// next returns the batch at the front and where it ends. A batch that cannot be
-// read takes all behind it along.
+// next returns the batch at the front and where it ends. If a batch cannot be
+// read, all those after it are lost too.
 func (s *spill) next() ([]trail.Line, int64, error) {
 	body, next, err := s.batch()
 	if err == nil {
@@ -123,7 +123,7 @@ func (s *spill) batch() (body []byte, next int64, err error) {
 	return body, s.read + spillHead + size, nil
 }
 
-// advance goes on behind a batch.
+// advance moves past a batch.
 func (s *spill) advance(next int64) error {
 	if s.read = next; s.read < s.end {
 		return nil

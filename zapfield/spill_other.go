@@ -4,6 +4,6 @@ package zapfield
 
 import "os"
 
-// lockFile does nothing where files have no locks of this kind: there the user
-// sees to it that no two sinks have one file.
+// lockFile does nothing on systems without such locks: there the user must make
+// sure that no two sinks share a file.
 func lockFile(*os.File) error { return nil }

@@ -20,7 +20,7 @@ func isStamp(f *zapcore.Field) bool {
 	}
 }
 
-// stamp is a trace id, and the span that its context told of.
+// stamp is a trace id, and the span of its context.
 type stamp struct {
 	trace string // or empty
 	span  *span  // or nil
@@ -32,12 +32,12 @@ func stampOf(f *zapcore.Field) stamp {
 	return stamp{f.String, s}
 }
 
-// plan is what must be done to the fields of a line, for it to carry one stamp
+// plan is what must be done to the fields of a line so that it carries one stamp
 // that is switched on, if any: its own last, or else its logger's.
 type plan struct {
 	last   int  // the index of the line's last stamp, or -1
 	change bool // they are not right as they are
-	others bool // stamps are ahead of the last
+	others bool // there are stamps before the last
 	inside bool // the last is in a namespace that the line opens
 }
 
@@ -60,8 +60,8 @@ func look(fields []zapcore.Field, logger stamp) plan {
 	return p
 }
 
-// carry appends to buf, which is empty, the fields of a line as its plan wants
-// them. It does not change fields.
+// carry appends to buf, which is empty, the fields of a line according to its
+// plan. It does not change fields.
 func (p plan) carry(buf, fields []zapcore.Field, logger stamp) []zapcore.Field {
 	if p.last < 0 {
 		buf = append(buf, zapcore.Field{Key: Key, Type: zapcore.StringType, String: logger.trace})
@@ -76,7 +76,7 @@ func (p plan) carry(buf, fields []zapcore.Field, logger stamp) []zapcore.Field {
 	if p.others {
 		for i := range p.last {
 			if buf[i].Key == Key && isStamp(&buf[i]) {
-				buf[i] = zap.Skip() // for a core of ours further in, too
+				buf[i] = zap.Skip() // also for another of our cores further in
 			}
 		}
 	}
@@ -92,8 +92,8 @@ func (p plan) carry(buf, fields []zapcore.Field, logger stamp) []zapcore.Field {
 	return buf
 }
 
-// stamped returns the fields of a line with its stamp: themselves where they are
-// right as they are, else a new slice.
+// stamped returns the fields of a line with its stamp: fields itself if it is
+// right already, else a new slice.
 func stamped(fields []zapcore.Field, logger stamp) []zapcore.Field {
 	p := look(fields, logger)
 	if !p.change {

@@ -86,7 +86,7 @@ func TestGlobals(t *testing.T) {
 	}
 }
 
-// What With has put ahead of the stamp, and a namespace, stay where they are.
+// What With has put before the stamp, and a namespace, stay where they are.
 func TestPlaces(t *testing.T) {
 	ctx, id := start(t, t.Context())
 	stamp := `"trace_id":"` + id + `"`
@@ -180,7 +180,7 @@ func TestLevelIsAskedFor(t *testing.T) {
 	}
 }
 
-// The logger that was wrapped goes on as before, silent ones of With included.
+// The logger that was wrapped works as before, silent ones of With included.
 func TestWrapLeavesTheLoggerAlone(t *testing.T) {
 	ctx, id := start(t, t.Context())
 	for _, sh := range shapes {

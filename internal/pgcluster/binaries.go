@@ -13,12 +13,11 @@ import (
 	"strings"
 )
 
-// ErrNoBinaries is returned where PostgreSQL's server programs are nowhere to
-// be found.
+// ErrNoBinaries is returned if PostgreSQL's server programs cannot be found.
 var ErrNoBinaries = errors.New("pgcluster: PostgreSQL's server programs (initdb and postgres) are not installed")
 
-// places are where the packages of the systems we know put the programs, each
-// in a folder per major version or in one for all.
+// places are where the packages of known systems install the programs, in a
+// folder per major version or in one for all.
 var places = []string{
 	"/usr/lib/postgresql/*/bin",          // Debian
 	"/usr/pgsql-*/bin",                   // Red Hat

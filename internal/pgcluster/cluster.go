@@ -25,19 +25,18 @@ import (
 	"github.com/jackc/pgx/v5"
 )
 
-// Options say how a cluster is made. The zero value is good for tests.
+// Options configure a cluster. The zero value is good for tests.
 type Options struct {
-	// Durable keeps the server's own settings for what survives a crash. By
-	// default nothing waits for the disk, and a crash may take the commits of
-	// the last moments along.
+	// Durable keeps the server's default durability settings. By default
+	// nothing waits for the disk, and a crash may lose the latest commits.
 	Durable bool
-	// Settings are further server settings, which win over those of this
+	// Settings are further server settings, which override those of this
 	// package. Default: none.
 	Settings map[string]string
-	// Folder is where the cluster's folder is made, which the server's user
+	// Folder is where the cluster's folder is created, which the server's user
 	// must be able to reach. Default: a folder in memory if the cluster is not
-	// durable and there is one with room, otherwise os.TempDir, or /tmp where
-	// that is closed to the server's user.
+	// durable and there is one with room, otherwise os.TempDir, or /tmp if that
+	// is closed to the server's user.
 	Folder string
 }
 
@@ -65,9 +64,9 @@ type Cluster struct {
 	process *process // nil after Stop
 }
 
-// Start makes a cluster and returns when it accepts connections. The caller
-// stops it; the end of ctx stops only what is not yet made. The error is
-// [ErrNoBinaries] where PostgreSQL is not installed.
+// Start creates a cluster and returns when it accepts connections. The caller
+// stops it; the end of ctx stops only its creation. The error is [ErrNoBinaries]
+// if PostgreSQL is not installed.
 func Start(ctx context.Context, o Options) (*Cluster, error) {
 	binaries, err := Binaries(ctx)
 	if err != nil {
@@ -182,7 +181,7 @@ func (c *Cluster) run(ctx context.Context) error {
 	return nil
 }
 
-// pause is how long one try to connect waits after the one before.
+// pause is the time between two attempts to connect.
 const pause = 20 * time.Millisecond
 
 // ready waits until p accepts connections.

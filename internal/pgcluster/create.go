@@ -37,7 +37,7 @@ func settings(o Options, folder string) []string {
 	return args
 }
 
-// initialize makes the data folder, which belongs to the server's user.
+// initialize creates the data folder, which belongs to the server's user.
 func (c *Cluster) initialize(ctx context.Context, password string) error {
 	file := filepath.Join(c.folder, "password")
 	if err := os.WriteFile(file, []byte(password+"\n"), 0o600); err != nil {
@@ -68,12 +68,12 @@ func (c *Cluster) initialize(ctx context.Context, password string) error {
 	return os.Remove(file)
 }
 
-// owner is a user that is not root, whom the server runs as.
+// owner is a user that is not root, as whom the server runs.
 type owner struct{ uid, gid uint32 }
 
-// unprivileged returns whom the server must run as, because it refuses to be
-// run by root: nil where the program is not root's, else postgres, where there
-// is such a user, else nobody.
+// unprivileged returns the user that the server must run as, because it refuses
+// to run as root: nil if this program is not root's, else postgres, if there is
+// such a user, else nobody.
 func unprivileged() (*owner, error) {
 	if os.Geteuid() != 0 {
 		return nil, nil //nolint:nilnil // nobody else
@@ -95,8 +95,8 @@ func unprivileged() (*owner, error) {
 	return &owner{uid: uint32(uid), gid: uint32(gid)}, nil
 }
 
-// place returns the folder in which the cluster's folder is made. Root's
-// temporary files may be where nobody else can go.
+// place returns the folder in which the cluster's folder is created. Root's
+// temporary folder may be closed to others.
 func place(o Options, owner *owner) string {
 	if o.Folder != "" {
 		return o.Folder

@@ -6,8 +6,8 @@ import (
 )
 
 // memory returns a folder that is in memory and has room for a cluster, or
-// nothing. On a disk each of the three hundred files of each test's database
-// costs its share, and more where several suites make them at once.
+// nothing. On disk each of the three hundred files of each test's database takes
+// time, and more if several suites create them at once.
 func memory() string {
 	const (
 		folder = "/dev/shm"

@@ -2,5 +2,5 @@
 
 package pgcluster
 
-// memory returns nothing where no such folder is known.
+// memory returns nothing on systems where no such folder is known.
 func memory() string { return "" }

@@ -9,8 +9,8 @@ import (
 	"syscall"
 )
 
-// endWithParent has the process shut down at once when its parent is no more,
-// however that ended.
+// endWithParent has the process shut down at once when its parent has ended,
+// however that happened.
 func endWithParent(a *syscall.SysProcAttr) { a.Pdeathsig = syscall.SIGQUIT }
 
 // children returns the processes whose parent is pid.

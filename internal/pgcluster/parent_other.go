@@ -10,7 +10,7 @@ import (
 	"syscall"
 )
 
-// endWithParent does nothing where the system has no such signal.
+// endWithParent does nothing on systems without such a signal.
 func endWithParent(*syscall.SysProcAttr) {}
 
 // children returns the processes whose parent is pid.

@@ -14,17 +14,16 @@ import (
 	"time"
 )
 
-// process is a program of PostgreSQL's that was started. done is closed when
-// it and all that it started have ended; err is how it ended, and may be read
-// from then on.
+// process is a running PostgreSQL program. done is closed when it and everything
+// it started have ended; err is how it ended, and may be read from then on.
 type process struct {
 	cmd  *exec.Cmd
 	done chan struct{}
 	err  error
 }
 
-// start runs a program in folder, with its output at the end of the file log,
-// as the user owner where that is not nil.
+// start runs a program in folder, appending its output to the file log, as the
+// user owner if that is not nil.
 func start(name string, args []string, folder, log string, owner *owner) (*process, error) {
 	out, err := os.OpenFile(log, os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o600)
 	if err != nil {
@@ -32,7 +31,7 @@ func start(name string, args []string, folder, log string, owner *owner) (*proce
 	}
 	defer out.Close() //nolint:errcheck // the program has its own handle
 
-	// Not CommandContext: the end of a server is Stop's and Kill's.
+	// Not CommandContext: only Stop and Kill end a server.
 	cmd := exec.Command(name, args...) //nolint:noctx // see above
 	cmd.Dir, cmd.Stdout, cmd.Stderr = folder, out, out
 	// A backend is not the child of this program and may outlive the server,
@@ -43,8 +42,8 @@ func start(name string, args []string, folder, log string, owner *owner) (*proce
 	}
 	cmd.ExtraFiles = []*os.File{inherited}
 	cmd.Env = []string{"LC_ALL=C", "PATH=" + os.Getenv("PATH")}
-	// A group of its own: an interrupt from the keyboard is for the program
-	// that started the server, which then stops it.
+	// A separate group: an interrupt from the keyboard is for the program that
+	// started the server, which then stops it.
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
 	endWithParent(cmd.SysProcAttr)
 	if owner != nil {
@@ -75,8 +74,8 @@ func start(name string, args []string, folder, log string, owner *owner) (*proce
 
 func (p *process) pid() int { return p.cmd.Process.Pid }
 
-// stop asks a server for a fast shutdown and kills it where that takes too
-// long. It does nothing to one that has ended.
+// stop asks a server for a fast shutdown and kills it if that takes too long. It
+// does nothing to one that has ended.
 func (p *process) stop(patience time.Duration) error {
 	if err := p.cmd.Process.Signal(os.Interrupt); err != nil && !errors.Is(err, os.ErrProcessDone) {
 		return fmt.Errorf("pgcluster: shutting the server down: %w", err)
@@ -89,12 +88,12 @@ func (p *process) stop(patience time.Duration) error {
 	}
 }
 
-// kill ends the process and all that it started, at once, and waits until they
-// are gone. Without its server a backend would go on to the end of what it
-// does, and might commit it.
+// kill ends the process and everything it started, at once, and waits until they
+// are gone. Without its server a backend would finish what it does, and might
+// commit it.
 func (p *process) kill() error {
 	// Stopped, it starts nothing more. One that has ended is left alone: its id
-	// may be another's by now.
+	// may belong to another process by now.
 	if err := p.cmd.Process.Signal(syscall.SIGSTOP); errors.Is(err, os.ErrProcessDone) {
 		<-p.done
 		return nil

@@ -37,8 +37,8 @@ func open(tb testing.TB, dialector gorm.Dialector, opts []gorm.Option) *gorm.DB 
 	return db
 }
 
-// settings returns opts as gorm.Open may have them. It keeps the *gorm.Config
-// that it is given and writes into it, so each database gets a copy.
+// settings returns opts for gorm.Open, which keeps the *gorm.Config that it is
+// given and writes into it, so each database gets a copy.
 func settings(opts []gorm.Option) []gorm.Option {
 	config := &gorm.Config{}
 	var rest []gorm.Option
@@ -55,7 +55,7 @@ func settings(opts []gorm.Option) []gorm.Option {
 	return append([]gorm.Option{config}, append(rest, quiet{})...)
 }
 
-// quiet discards the log of a database that nobody gave a logger.
+// quiet discards the log of a database without a logger.
 type quiet struct{}
 
 var _ gorm.Option = quiet{}

@@ -16,15 +16,15 @@ import (
 )
 
 // Variable is the environment variable that holds the URL of the PostgreSQL
-// server on which [Postgres] makes its databases.
+// server on which [Postgres] creates its databases.
 const Variable = "AUDIT_TEST_POSTGRES"
 
 // adminTimeout bounds the creation and the removal of one database.
 const adminTimeout = time.Minute
 
-// Postgres makes a fresh, empty PostgreSQL database, which is dropped when the
+// Postgres creates a fresh, empty PostgreSQL database, which is dropped when the
 // test ends, whoever is still connected to it. It returns the database's URL.
-// It fails the test where [Variable] names no server.
+// It fails the test if [Variable] names no server.
 func Postgres(tb testing.TB) string {
 	tb.Helper()
 	server := os.Getenv(Variable)
@@ -64,8 +64,8 @@ func create(ctx context.Context, conn *pgx.Conn, name string) error {
 		return err
 	}
 	if version >= 15_00_00 {
-		// As all older servers do. It takes a fifth of the time of what is
-		// the default since, which writes the whole template to the log.
+		// As older servers do. It takes a fifth of the time of the new default,
+		// which writes the whole template to the log.
 		statement += " STRATEGY file_copy"
 	}
 	_, err := conn.Exec(ctx, statement)
@@ -74,9 +74,9 @@ func create(ctx context.Context, conn *pgx.Conn, name string) error {
 
 func quote(name string) string { return pgx.Identifier{name}.Sanitize() }
 
-// administer runs f with a connection of its own, so that none outlives the
-// test that needed it. The test's context would not do: it is cancelled before
-// the clean-up.
+// administer runs f with a new connection, so that none outlives the test that
+// needed it. The test's context would not work: it is cancelled before the
+// clean-up.
 func administer(server string, f func(context.Context, *pgx.Conn) error) (err error) {
 	ctx, cancel := context.WithTimeout(context.Background(), adminTimeout)
 	defer cancel()

@@ -9,7 +9,7 @@ import (
 )
 
 // Server starts a PostgreSQL server for one test, which may kill it: what was
-// committed outlives that. It is stopped and removed when the test ends.
+// committed survives that. It is stopped and removed when the test ends.
 func Server(tb testing.TB) *pgcluster.Cluster {
 	tb.Helper()
 	cluster, err := pgcluster.Start(tb.Context(), pgcluster.Options{Durable: true})

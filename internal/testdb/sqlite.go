@@ -11,7 +11,7 @@ import (
 	_ "modernc.org/sqlite" // the driver "sqlite", in pure Go
 )
 
-// SQLite returns the path of a SQLite database file that is not there yet, in
+// SQLite returns the path of a SQLite database file that does not exist yet, in
 // a folder that is removed when the test ends.
 func SQLite(tb testing.TB) string {
 	tb.Helper()

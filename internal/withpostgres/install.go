@@ -11,7 +11,7 @@ import (
 )
 
 // script installs the server programs without a server: Debian's package would
-// make and start a cluster of its own, on the well-known port.
+// create and start its own cluster, on the well-known port.
 const script = `set -e
 mkdir -p /etc/postgresql-common
 [ -e /etc/postgresql-common/createcluster.conf ] ||
@@ -21,8 +21,8 @@ apt-get -qq install -y --no-install-recommends postgresql ||
 	{ apt-get -qq update && apt-get -qq install -y --no-install-recommends postgresql; }
 `
 
-// install installs PostgreSQL with apt-get, as root or by sudo if that asks
-// for no password. It writes what it does to standard error.
+// install installs PostgreSQL with apt-get, as root or with sudo if that needs
+// no password. It writes what it does to standard error.
 func install(ctx context.Context) error {
 	if _, err := exec.LookPath("apt-get"); err != nil {
 		return errors.New("there is no apt-get")

@@ -1,18 +1,18 @@
 //go:build unix
 
-// Withpostgres runs a command with a PostgreSQL server at its disposal, whose
-// URL is in the environment variable AUDIT_TEST_POSTGRES:
+// Withpostgres runs a command with a PostgreSQL server, whose URL is in the
+// environment variable AUDIT_TEST_POSTGRES:
 //
 //	go run ./internal/withpostgres go test ./...
 //
-// Where the variable is set already, the command is run as it is. Otherwise a
+// If the variable is set already, the command is run as it is. Otherwise a
 // private server is started in a temporary folder, on a free port of the
-// loopback address, and removed when the command ends. Where PostgreSQL is not
-// installed, it is installed if that can be done with apt-get and without a
-// password. The exit code is the command's, or 1 if it could not be run.
+// loopback address, and removed when the command ends. If PostgreSQL is not
+// installed, it is installed with apt-get, if that works without a password. The
+// exit code is the command's, or 1 if it could not be run.
 //
 // The server is set up for tests: nothing waits for the disk. The flag
-// -durable keeps PostgreSQL's own settings.
+// -durable keeps PostgreSQL's default settings.
 package main
 
 import (
@@ -32,7 +32,7 @@ import (
 
 const variable = "AUDIT_TEST_POSTGRES"
 
-// grace is what the command has to end in after it was asked to.
+// grace is how long the command may take to end after it was asked to.
 const grace = 10 * time.Second
 
 func main() {
@@ -81,7 +81,7 @@ func run(durable bool, args []string) (code int, err error) {
 	return command(ctx, args)
 }
 
-// start starts a cluster, after an installation where there is none yet.
+// start starts a cluster, after installing PostgreSQL if necessary.
 func start(ctx context.Context, durable bool) (*pgcluster.Cluster, error) {
 	options := pgcluster.Options{Durable: durable}
 	cluster, err := pgcluster.Start(ctx, options)
@@ -95,7 +95,8 @@ func start(ctx context.Context, durable bool) (*pgcluster.Cluster, error) {
 	return pgcluster.Start(ctx, options)
 }
 
-// command runs the command to its end, which it is asked for when ctx is done.
+// command runs the command to its end; when ctx is done the command is asked to
+// end.
 func command(ctx context.Context, args []string) (int, error) {
 	cmd := exec.CommandContext(ctx, args[0], args[1:]...)
 	cmd.Stdin, cmd.Stdout, cmd.Stderr = os.Stdin, os.Stdout, os.Stderr

@@ -5,7 +5,7 @@ import (
 	"syscall"
 )
 
-// endWithParent has the program end in order when its parent is killed, such as
+// endWithParent has the program end cleanly when its parent is killed, such as
 // the `go run` that started it.
 func endWithParent() {
 	parent := os.Getppid()

@@ -4,8 +4,8 @@ package main
 
 import "syscall"
 
-// endWithParent does nothing where the system has no such signal.
+// endWithParent does nothing on systems without such a signal.
 func endWithParent() {}
 
-// endWithUs does nothing where the system has no such signal.
+// endWithUs does nothing on systems without such a signal.
 func endWithUs(*syscall.SysProcAttr) {}

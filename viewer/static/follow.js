@@ -1,18 +1,18 @@
-// Shows the lines of an action that is going on as they come.
+// Shows the lines of an action in progress as they arrive.
 //
-// What is put into the page was rendered and escaped by the server, as the rest
-// of it. Without this script the page is complete, and can load itself again.
+// What is put into the page was rendered and escaped by the server, like the rest
+// of it. Without this script the page is complete, and can reload itself.
 "use strict";
 (() => {
   const most = 2000; // rows that are kept
-  const pause = 5000; // milliseconds, behind an answer that is no stream
+  const pause = 5000; // milliseconds, after a response that is not a stream
 
   const log = document.getElementById("log");
   const rows = log.querySelector("tbody");
   const live = document.getElementById("live");
   const state = live.querySelector("span");
   const address = new URL(log.dataset.follow, location.href);
-  address.username = address.password = ""; // the browser has them, and asks with them
+  address.username = address.password = ""; // the browser has them, and sends them
   let source = null;
   let retry = 0;
 
@@ -60,24 +60,22 @@
     source = null;
   }
 
-  // Whoever may not see it any more is told so by the page; whatever else it
-  // was will pass.
+  // Somebody who may no longer see it is told so by the page; any other error
+  // will pass.
   async function ask() {
     const answer = await fetch(address, { method: "HEAD" }).catch(() => null);
     if (answer && answer.status >= 400 && answer.status < 500) location.reload();
     else if (!document.hidden) open();
   }
 
-  // The address says what is shown, and the page that is loaded again is the
-  // same.
+  // The address says what is shown, so that a reloaded page is the same.
   if (!new URLSearchParams(location.search).has("follow")) {
     history.replaceState(null, "", "?follow=1" + location.hash);
   }
   live.hidden = false;
   say("Connecting…", "wait");
   if (!document.hidden) open();
-  // A browser has few connections for one server; a page that nobody sees needs
-  // none.
+  // A browser has few connections per server; a hidden page needs none.
   document.addEventListener("visibilitychange", () => {
     if (document.hidden) close();
     else open();

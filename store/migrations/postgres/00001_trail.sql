@@ -1,8 +1,8 @@
 -- +goose Up
 
 -- One row for each action, and for each row of a table that changed during it.
--- What is in an index is compared byte by byte: that costs less than a language's
--- order, and the indexes outlive a system whose idea of that order changes.
+-- Indexed text is compared byte by byte: that costs less than a language's
+-- order, and the indexes stay valid if the system's idea of that order changes.
 CREATE SEQUENCE audit_logs_seq AS bigint CACHE 1;
 
 CREATE TABLE audit_logs (
@@ -29,8 +29,8 @@ CREATE TABLE audit_logs (
 
 ALTER SEQUENCE audit_logs_seq OWNED BY audit_logs.seq;
 
--- Rows are never changed and come in the order of their ids, so that where an
--- index ends nobody needs room later.
+-- Rows are never changed and come in the order of their ids, so that indexes
+-- which end in the id need no spare room.
 CREATE INDEX audit_logs_entity ON audit_logs (model, entity_id, id);
 CREATE INDEX audit_logs_user ON audit_logs (user_id, id) WITH (fillfactor = 100);
 CREATE INDEX audit_logs_event ON audit_logs (event, id) WITH (fillfactor = 100);
@@ -38,7 +38,7 @@ CREATE INDEX audit_logs_event ON audit_logs (event, id) WITH (fillfactor = 100);
 -- one row pays for no entry here.
 CREATE INDEX audit_logs_trace ON audit_logs (trace_id) WHERE trace_id <> id;
 
--- How an action that was recorded ahead of its work ended.
+-- How an action that was recorded before its work ended.
 CREATE TABLE audit_outcomes (
     trace_id    uuid        NOT NULL,
     finished_at timestamptz NOT NULL,
@@ -49,7 +49,7 @@ CREATE TABLE audit_outcomes (
     PRIMARY KEY (trace_id)
 ) PARTITION BY RANGE (trace_id);
 
--- What was logged while a trace was going on. Not append-only: lines expire.
+-- What was logged during a trace. Not append-only: lines expire.
 CREATE TABLE execution_logs (
     id         uuid        NOT NULL,
     trace_id   uuid        NOT NULL,
@@ -67,7 +67,7 @@ CREATE TABLE execution_logs (
 CREATE INDEX execution_logs_trace ON execution_logs (trace_id, seq);
 CREATE INDEX execution_logs_expiry ON execution_logs (expire_at) WHERE expire_at IS NOT NULL;
 
--- Rows of a month that nobody made a partition for are kept here.
+-- Rows of a month without a partition go here.
 CREATE TABLE audit_logs_default PARTITION OF audit_logs DEFAULT;
 CREATE TABLE audit_outcomes_default PARTITION OF audit_outcomes DEFAULT;
 CREATE TABLE execution_logs_default PARTITION OF execution_logs DEFAULT;
@@ -98,8 +98,8 @@ CREATE TRIGGER audit_append_only BEFORE UPDATE OR DELETE OR TRUNCATE ON audit_ou
     FOR EACH STATEMENT EXECUTE FUNCTION audit_refuse_change();
 
 -- Makes the partitions of this month and of months_ahead more, at most 24,
--- where they do not exist. A month whose rows lie in the default partition
--- already is passed over, and so is one whose lock cannot be had in time:
+-- if they do not exist. A month that has rows in the default partition already
+-- is skipped, and so is one whose lock cannot be had in time:
 -- neither loses a row. It runs as the owner of the tables, so that a role that
 -- may only INSERT and SELECT can call it.
 -- +goose StatementBegin

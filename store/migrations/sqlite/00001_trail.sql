@@ -1,7 +1,7 @@
 -- +goose Up
 
 -- One row for each action, and for each row of a table that changed during it.
--- Columns of times are declared datetime so that drivers give back a time.
+-- Columns of times are declared datetime so that drivers return a time.
 CREATE TABLE audit_logs (
     id           text     NOT NULL UNIQUE,
     trace_id     text     NOT NULL,
@@ -29,7 +29,7 @@ CREATE INDEX audit_logs_entity ON audit_logs (model, entity_id, id);
 -- pays for no entry here.
 CREATE INDEX audit_logs_trace ON audit_logs (trace_id) WHERE trace_id <> id;
 
--- How an action that was recorded ahead of its work ended.
+-- How an action that was recorded before its work ended.
 CREATE TABLE audit_outcomes (
     trace_id    text     NOT NULL PRIMARY KEY,
     finished_at datetime NOT NULL,
@@ -39,7 +39,7 @@ CREATE TABLE audit_outcomes (
     duration_ms integer  NOT NULL
 );
 
--- What was logged while a trace was going on. Not append-only: lines expire.
+-- What was logged during a trace. Not append-only: lines expire.
 CREATE TABLE execution_logs (
     id         text     NOT NULL PRIMARY KEY,
     trace_id   text     NOT NULL,

@@ -1,7 +1,7 @@
 package ansi
 
-// palette is the sixteen colours as xterm shows them; it serves to find the
-// nearest one, not to show any.
+// palette is the sixteen colours as xterm shows them; it is used to find the
+// nearest one, not for display.
 var palette = [16][3]int{
 	{0, 0, 0},
 	{205, 0, 0},
@@ -23,13 +23,13 @@ var palette = [16][3]int{
 
 // extended returns the colour, 1 to 16, that is nearest to what follows a 38
 // or 48: 5 and an index of the 256, or 2 and red, green and blue. It is zero
-// for what says neither.
+// for anything else.
 func extended(codes []int) uint8 {
 	switch {
 	case len(codes) >= 2 && codes[0] == 5 && codes[1] < 16:
 		return uint8(codes[1] + 1) //nolint:gosec // 1 to 16
 	case len(codes) >= 2 && codes[0] == 5 && codes[1] < 232:
-		// A cube of six steps a side.
+		// A cube with six steps per side.
 		n := codes[1] - 16
 		return nearest(step(n/36), step(n/6%6), step(n%6))
 	case len(codes) >= 2 && codes[0] == 5 && codes[1] < 256:

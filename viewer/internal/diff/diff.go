@@ -1,7 +1,6 @@
 // Package diff lays the before and after images of an entry side by side.
 //
-// It never interprets a number: what it shows of a value are the digits that
-// are stored.
+// It never interprets a number: it shows the digits that are stored.
 package diff
 
 import (
@@ -17,7 +16,7 @@ import (
 )
 
 // Field is one column of a row, or one key of any JSON object. Before or
-// After is nil where the image does not have it.
+// After is nil if the image does not have it.
 type Field struct {
 	Name          string
 	Before, After *Value
@@ -38,16 +37,16 @@ const (
 	Masked Kind = "masked"
 )
 
-// Value is a JSON value as it is shown. A string stands without its quotes
-// where nothing else could be meant; objects and arrays are indented.
+// Value is a JSON value as it is shown. A string has no quotes unless it would
+// be ambiguous; objects and arrays are indented.
 type Value struct {
 	Kind Kind
 	Text string
 	Cut  bool // the text is only the beginning
 }
 
-// The size from which a text is long, in bytes and in lines, and of its head,
-// in bytes.
+// The size from which a text is long, in bytes and in lines, and that of its
+// head, in bytes.
 const (
 	longText  = 400
 	longLines = 12
@@ -68,7 +67,7 @@ func (v Value) Head() string {
 // maxText bounds what is shown of one value, in bytes.
 const maxText = 16 << 10
 
-// ErrObject is wrapped by the error for an image that is no JSON object.
+// ErrObject is wrapped by the error for an image that is not a JSON object.
 var ErrObject = errors.New("not a JSON object")
 
 // Fields returns the fields of two images: id first, the others by name. An
@@ -124,7 +123,7 @@ func each(object json.RawMessage, f func(name string, value json.RawMessage)) er
 			return fmt.Errorf("%w: %w", ErrObject, err)
 		}
 		name, ok := token.(string)
-		if !ok { // the decoder lets no other key pass
+		if !ok { // the decoder accepts no other key
 			return ErrObject
 		}
 		var raw json.RawMessage

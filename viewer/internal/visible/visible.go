@@ -1,5 +1,5 @@
 // Package visible makes text safe to look at: what a reader would not see, or
-// would see in the wrong place, is spelled out.
+// would see in the wrong place, is escaped.
 package visible
 
 import (
@@ -9,8 +9,8 @@ import (
 	"github.com/infrakitchen/audit/trail"
 )
 
-// Text returns s as [trail.Printable] does, of any length, but keeps its line
-// ends and tabs.
+// Text returns s as [trail.Printable] does, at any length, but keeps line ends
+// and tabs.
 func Text(s string) string {
 	if !strings.ContainsAny(s, "\n\t") {
 		return trail.Printable(s, math.MaxInt)
