@@ -73,7 +73,7 @@ func (q *LogQuery) check() error {
 	case q.Limit < 1 || q.Limit > MaxLimit:
 		return fmt.Errorf("the Limit is %d, must be 1 to %d", q.Limit, MaxLimit)
 	case (q.Model == "") != (q.EntityID == ""):
-		return errors.New("Model and EntityID must be set together")
+		return errors.New("a Model and an EntityID must be set together")
 	case !q.From.IsZero() && !q.To.IsZero() && q.To.Before(q.From):
 		return errors.New("the time To is before From")
 	}
