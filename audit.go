@@ -84,8 +84,8 @@ func WithSpan(span func(ctx context.Context) (traceID, spanID string)) Option {
 	return middleware.WithSpan(span)
 }
 
-// WithTrustedTrace takes trace ids from the header X-Trace-Id of requests that
-// trust vouches for. By default incoming ids are ignored.
+// WithTrustedTrace takes the header X-Trace-Id of requests that trust vouches for
+// as the action's parent. By default incoming ids are ignored.
 func WithTrustedTrace(trust func(*gin.Context) bool) Option {
 	return middleware.WithTrustedTrace(trust)
 }

@@ -22,6 +22,7 @@ type attribution struct {
 	tenant string
 	own    trail.Entry
 	claim  trail.Claim
+	entity string // of the claim, as the trail spells it
 	mode   ownMode
 }
 
@@ -42,6 +43,11 @@ func (h *hook) attribute(ctx context.Context, s *subject, pool gorm.ConnPool) (a
 	if a.claim, err = t.Claim(s.model, tx, finished); err != nil {
 		return attribution{}, err
 	}
+	if !a.claim.Held && s.collection != s.model { // a route may call it by another name than the type
+		if a.claim, err = t.Claim(s.collection, tx, finished); err != nil {
+			return attribution{}, err
+		}
+	}
 	if !a.claim.Held {
 		action := t.Action()
 		a.actor, a.tenant = action.Actor, action.Tenant
@@ -52,7 +58,7 @@ func (h *hook) attribute(ctx context.Context, s *subject, pool gorm.ConnPool) (a
 	a.actor, a.tenant = a.own.Actor, a.own.Tenant
 	a.mode = ownFirst
 	if a.claim.EntityID != "" {
-		a.mode = ownEntity
+		a.mode, a.entity = ownEntity, s.spellKey(a.claim.EntityID)
 	}
 	return a, nil
 }
@@ -92,7 +98,7 @@ func (a *attribution) parameters(args []any, p *plan, v variant, s *subject, nam
 		all = append(all, string(a.own.Event), optional(string(a.own.Context)))
 	}
 	if v.own == ownEntity {
-		all = append(all, a.claim.EntityID)
+		all = append(all, a.entity)
 	}
 	return all
 }

@@ -69,28 +69,47 @@ else. These changes leave no entry:
   privileges where that matters: docs/roles.md.
 - Writes through a second gorm.DB on which the plugin is not used, and those under
   trail.Skip.
-- Rows of other tables written by triggers. What a trigger or a generated column
-  changes in the same row is recorded, and so is what foreign keys do (ON DELETE
-  CASCADE and similar), unless an upsert changes a key that others refer to, or
-  ON DELETE SET DEFAULT applies to a table without its own key.
-- Functions and procedures that write: SELECT of a function, CALL, DO. Their text
-  does not show what they do.
+- Rows that triggers write: of other tables, other rows of the same table, or the
+  row itself where the trigger turns the statement away (a BEFORE DELETE trigger
+  that marks the row instead) or waits for the commit. What a trigger or a
+  generated column changes in the row that is written is recorded, and so is what
+  foreign keys do (ON DELETE CASCADE and similar), unless an upsert changes a key
+  that others refer to, or ON DELETE SET DEFAULT applies to a table without its
+  own key.
+- Functions and procedures that write: SELECT of a function, CALL, DO, and EXECUTE
+  of a statement that was prepared in SQL. Their text does not show what they do.
+- Tables that a query fills: SELECT INTO, CREATE TABLE AS.
 - COPY through a driver's own interface.
+- What a foreign key or a trigger adds that another process has made, for up to a
+  minute: as long is remembered what a table is like.
 
 These leave an entry, but no images:
 
 - Raw SQL. Plugin.Raw can refuse it instead.
 - Views: the rows are another table's.
 - Statements above Plugin.MaxRows, if it is set.
+- Tables of a database that is attached to SQLite.
 
 The caller may notice that the last generated number (lastval() of PostgreSQL,
 last_insert_rowid() of SQLite) belongs to the entry. GORM itself does not ask for
 it.
 
+One statement of PostgreSQL's that is a transaction of its own may be committed,
+with its entry, although its context ended while it waited for a lock: the answer
+came too late. Where an application sets search_path in SQL, each audited write
+asks for the table that its name means, which takes a round trip.
+
+A column of type json, not jsonb, that holds \u0000 or a number beyond numeric
+cannot be imaged: the write fails. So does one of a row whose key takes more than
+2.6 kB, which does not fit in an index.
+
 Some distinctions are only as fine as the database's:
 
 - Rows of a table without any key have entries without an entity id.
-- JSON is compared as JSON: spacing and the order of keys are not changes.
+- JSON is compared as JSON: spacing and the order of keys are not changes. So it
+  is with a date of SQLite's that has a time of day: only the date counts.
+- Intervals, and times inside of composite types, multiranges and arrays of ranges,
+  are spelled as the session's settings say.
 - SQLite has no types of its own for flags and times: if a table is written
   without a model, a column is treated according to its declared type.
 `

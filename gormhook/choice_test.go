@@ -4,9 +4,11 @@ import (
 	"database/sql"
 	"database/sql/driver"
 	"errors"
+	"fmt"
 	"strings"
 	"testing"
 
+	"github.com/google/uuid"
 	"gorm.io/gorm"
 	"gorm.io/gorm/clause"
 	"gorm.io/gorm/schema"
@@ -279,5 +281,42 @@ func TestRawPolicies(t *testing.T) {
 			}
 			d.wants(t)
 		}, "tags")
+	})
+}
+
+// A request may spell the key of its entity otherwise than the database does,
+// and its route the model: the row is the action's own all the same.
+func TestOwnEntityOfAnotherSpelling(t *testing.T) {
+	type Drive struct {
+		ID   int64
+		Name string
+	}
+	type Disk struct {
+		ID   uuid.UUID `gorm:"type:uuid"`
+		Name string
+	}
+	id := uuid.MustParse("7bae1d1c-3fd2-4122-b61f-fb78e65a711a")
+	onRoutes(t, gormhook.Plugin{}, func(t *testing.T, d *fixture) {
+		migrated(t, d, &Drive{}, &Disk{})
+		must(t, d.db.Create(&Drive{1, "a"}), d.db.Create(&Disk{id, "a"}))
+		d.wants(t, "insert drive 1", "insert disk "+id.String())
+		n := 0
+		for _, c := range []struct {
+			row                 any
+			model, entity, want string
+		}{
+			{&Drive{}, "drive", "01", "approve/update drive 1"},
+			{&Drive{}, "drive", " +1", "approve/update drive 1"},
+			{&Drive{}, "drife", "1", "approve/update drive 1"}, // as GORM's inflection has it
+			{&Disk{}, "disk", strings.ToUpper(id.String()), "approve/update disk " + id.String()},
+		} {
+			n++
+			ctx, trace := d.act(t, trail.Action{Event: trail.Approve, Model: c.model, EntityID: c.entity})
+			must(t, d.db.WithContext(ctx).Model(c.row).Where("name <> ''").Update("name", fmt.Sprint(n)))
+			if err := trace.End(nil); err != nil {
+				t.Error(err)
+			}
+			d.wants(t, c.want)
+		}
 	})
 }

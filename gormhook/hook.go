@@ -201,7 +201,7 @@ func open(db *gorm.DB) bool {
 	}
 	stmt := db.Statement
 	if t, ok := trail.FromContext(stmt.Context); ok && transaction(stmt.ConnPool) == nil {
-		_ = db.AddError(t.Open())
+		_ = db.AddError(t.BeforeWrite())
 	}
 	return db.Error == nil
 }

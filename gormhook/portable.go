@@ -228,7 +228,7 @@ func (r *request) isOwn(n int, entity string) bool {
 	case ownFirst:
 		return n == 0
 	case ownEntity:
-		return entity == r.claim.EntityID
+		return entity == r.entity
 	default:
 		return false
 	}

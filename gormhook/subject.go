@@ -2,12 +2,14 @@ package gormhook
 
 import (
 	"fmt"
+	"math/big"
 	"reflect"
 	"slices"
 	"strings"
 	"sync"
 	"sync/atomic"
 
+	"github.com/google/uuid"
 	"github.com/jinzhu/inflection"
 	"gorm.io/gorm"
 	"gorm.io/gorm/schema"
@@ -25,11 +27,13 @@ type Namer interface{ AuditName() string }
 // subject is what the trail calls a table, and which of its columns it records.
 // It is computed once for each model and table.
 type subject struct {
-	model    string
-	excluded bool
-	schema   *schema.Schema // nil for a table without a model
-	namer    bool
-	name     string // the column that labels a row
+	model string
+	// collection is what a route calls the model: the singular of the table.
+	collection string
+	excluded   bool
+	schema     *schema.Schema // nil for a table without a model
+	namer      bool
+	name       string // the column that labels a row
 	// softDelete is the column that marks a row as deleted, or empty.
 	softDelete string
 	rules      map[string]rule
@@ -169,6 +173,7 @@ func newSubject(p *Plugin, sch *schema.Schema, table string, models []*schema.Sc
 	}
 	s := &subject{schema: sch, plugin: p, rules: map[string]rule{}}
 	s.model = snake(inflection.Singular(bare))
+	s.collection = s.model
 	typeName := ""
 	if sch != nil {
 		s.readModel(sch, owns(sch))
@@ -248,6 +253,26 @@ func (s *subject) readModel(sch *schema.Schema, owns bool) {
 			s.name = f.DBName
 		}
 	}
+}
+
+// spellKey spells an entity id that a request gave as the trail spells that of a
+// row: a database takes 01 for 1, and a UUID in capitals.
+func (s *subject) spellKey(id string) string {
+	if s.schema == nil || len(s.schema.PrimaryFields) != 1 {
+		return id
+	}
+	f := s.schema.PrimaryFields[0]
+	switch kind := f.IndirectFieldType.Kind(); {
+	case kind == reflect.Array && f.IndirectFieldType.Len() == 16, strings.EqualFold(f.TagSettings["TYPE"], "uuid"):
+		if key, err := uuid.Parse(id); err == nil {
+			return key.String()
+		}
+	case f.DataType == schema.Int, f.DataType == schema.Uint:
+		if key, ok := new(big.Int).SetString(strings.TrimSpace(id), 10); ok {
+			return key.String()
+		}
+	}
+	return id
 }
 
 // fold returns a column's name as used in rules: a database may spell it in

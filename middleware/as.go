@@ -1,6 +1,8 @@
 package middleware
 
 import (
+	"errors"
+	"fmt"
 	"reflect"
 	"runtime"
 
@@ -17,7 +19,15 @@ import (
 //
 // A request refused before this handler keeps its conventional event; a read is
 // recorded as "read". On a route without the middleware it does nothing.
+//
+// It panics if event is empty, or if there is more than one model.
 func As(event trail.Event, model ...string) gin.HandlerFunc {
+	if event == "" {
+		panic("audit: As needs an event")
+	}
+	if len(model) > 1 {
+		panic(fmt.Sprintf("audit: As(%q) is given %d models, one at the most expected", event, len(model)))
+	}
 	return as{event: event, model: model}.handle
 }
 
@@ -43,7 +53,13 @@ func (a as) handle(c *gin.Context) {
 	}
 	trace := r.Trace()
 	err := trace.Annotate(a.event, model, r.cfg.events[a.event])
+	if errors.Is(err, trail.ErrRecorded) {
+		// It was called from within a handler, after the work had begun: the
+		// action keeps the name that it was recorded under.
+		return
+	}
 	if r.annotations--; err == nil && r.annotations <= 0 { // the last one wins
+		trace.Release()
 		err = trace.Open()
 	}
 	if err != nil {

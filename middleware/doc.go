@@ -21,7 +21,16 @@
 // written, the answer is 503 and the handler does not run. The user must be
 // known by then, so authentication must run before this middleware or in
 // [WithUser]. If gin.BasicAuth runs after it, such an action is written at its
-// annotation, else before its first write, at the latest when it ends.
+// annotation, else before its first write, at the latest when it ends. What a
+// resolver writes, and whatever writes before an annotation, does not count.
+//
+// If the transaction that an action's entry was written in is still open when
+// the handler returns, as with one transaction for each request, the answer does
+// not wait: see trail.Trace.End.
+//
+// The address that is recorded is gin's ClientIP. Out of the box gin believes
+// what any client sends as X-Forwarded-For: call SetTrustedProxies on the engine,
+// with nil if there is no proxy.
 //
 // A handler that answers 202 Accepted says, by RFC 9110, that the work
 // continues: the trace then stays open, and whoever does the work ends it with

@@ -3,6 +3,8 @@ package middleware
 import (
 	"errors"
 	"net/http"
+	"reflect"
+	"runtime"
 
 	"github.com/gin-gonic/gin"
 	"github.com/google/uuid"
@@ -22,7 +24,7 @@ func New(opts ...Option) gin.HandlerFunc {
 		o.apply(cfg)
 	}
 	known := &routes{}
-	return func(c *gin.Context) {
+	handler := func(c *gin.Context) {
 		if c.FullPath() == "" {
 			return // no route serves it: there is no action
 		}
@@ -35,10 +37,13 @@ func New(opts ...Option) gin.HandlerFunc {
 			cfg.audit(c, rt)
 		case cfg.user != nil:
 			if _, err := cfg.user(c); err != nil {
+				_ = c.Error(err)
 				unauthorized(c)
 			}
 		}
 	}
+	known.middleware = runtime.FuncForPC(reflect.ValueOf(handler).Pointer()).Name()
+	return handler
 }
 
 // audit turns the request into an action and runs the handlers after it.
@@ -51,11 +56,12 @@ func (cfg *config) audit(c *gin.Context, rt *route) {
 	if rt.param != "" {
 		action.EntityID = c.Param(rt.param)
 	}
-	if cfg.tenant != nil {
-		action.Tenant = cfg.tenant(c)
-	}
 	outer := c.Request
-	o := trail.Options{Recorder: cfg.recorder, Source: r, ID: cfg.trustedID(c), Late: true}
+	o := trail.Options{
+		Recorder: cfg.recorder, Source: r, Parent: cfg.trustedID(c),
+		// What a resolver or authentication writes is not the action's work.
+		Late: true, Held: cfg.user != nil || rt.annotations > 0,
+	}
 	if err := r.Start(outer.Context(), action, o); err != nil {
 		cfg.failed(c, err)
 		return
@@ -85,6 +91,7 @@ func (cfg *config) enter(r *request, rt *route) bool {
 	known := true
 	if cfg.user != nil {
 		actor, err := cfg.user(c)
+		cfg.assign(r)
 		if err != nil {
 			r.refused = err
 			_ = c.Error(err)
@@ -94,18 +101,36 @@ func (cfg *config) enter(r *request, rt *route) bool {
 		if actor == (trail.Actor{}) {
 			actor = trail.Anonymous()
 		}
-		trace.Identify(actor)
+		if err := trace.Identify(actor); err != nil {
+			cfg.failed(c, err)
+			return false
+		}
 	} else if rt.basicAuth {
 		_, known = basicAuthUser(c)
+	}
+	if cfg.user == nil {
+		cfg.assign(r)
 	}
 	if !known || rt.annotations > 0 {
 		return true
 	}
+	trace.Release()
 	if err := trace.Open(); err != nil {
 		cfg.failed(c, err)
 		return false
 	}
 	return true
+}
+
+// assign tells the trace whose tenant's the action is. The resolver may have
+// found that out along with the user.
+func (cfg *config) assign(r *request) {
+	if cfg.tenant == nil {
+		return
+	}
+	if err := r.Trace().SetTenant(cfg.tenant(r.c)); err != nil {
+		cfg.failed(r.c, err)
+	}
 }
 
 // end ends the trace as the response says. A handler that did not return has
@@ -166,7 +191,7 @@ func unauthorized(c *gin.Context) {
 	c.Abort()
 }
 
-// trustedID returns the id that a trusted gateway gave the request, if any.
+// trustedID returns the trace id that a trusted gateway sent along, if any.
 func (cfg *config) trustedID(c *gin.Context) uuid.UUID {
 	if cfg.trusted == nil || !cfg.trusted(c) {
 		return uuid.Nil

@@ -35,7 +35,8 @@ func WithUser(resolve func(*gin.Context) (trail.Actor, error)) Option {
 	return optionFunc(func(c *config) { c.user = resolve })
 }
 
-// WithTenant sets how the tenant of a request is resolved, empty for none. The
+// WithTenant sets how the tenant of a request is resolved, empty for none. It
+// runs right after the user is resolved, before the handlers that follow. The
 // default is none.
 func WithTenant(resolve func(*gin.Context) string) Option {
 	return optionFunc(func(c *config) { c.tenant = resolve })
@@ -80,10 +81,12 @@ func WithSpan(span func(ctx context.Context) (traceID, spanID string)) Option {
 	return optionFunc(func(c *config) { c.span = span })
 }
 
-// WithTrustedTrace takes the trace id of a request from its header X-Trace-Id
-// where trust says so, for a service behind a gateway that makes the ids. The
-// id must be a UUID of version 7; anything else is ignored, and so are ids of
-// requests that are not trusted. By default none are.
+// WithTrustedTrace takes the trace id in the header X-Trace-Id of a request for
+// its parent, if trust says so, for a service behind a gateway that makes ids:
+// the action's entry has it as parent_trace_id. The action has an id of its own,
+// for the gateway may send a request twice, or to several services. The id must
+// be a UUID of version 7; anything else is ignored, and so are ids of requests
+// that are not trusted. By default none are.
 func WithTrustedTrace(trust func(*gin.Context) bool) Option {
 	return optionFunc(func(c *config) { c.trusted = trust })
 }

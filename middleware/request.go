@@ -28,8 +28,9 @@ type request struct {
 }
 
 var (
-	_ trail.Source  = (*request)(nil)
-	_ trail.Spanner = (*request)(nil)
+	_ trail.Source       = (*request)(nil)
+	_ trail.Spanner      = (*request)(nil)
+	_ trail.LateReporter = (*request)(nil)
 )
 
 // Actor implements [trail.Source]: the user authenticated by gin.BasicAuth, also
@@ -52,6 +53,14 @@ func basicAuthUser(c *gin.Context) (trail.Actor, bool) {
 		return trail.Actor{}, false
 	}
 	return trail.Actor{ID: name, Name: name, Kind: trail.KindUser}, true
+}
+
+// ReportLate implements [trail.LateReporter]. The answer has long been sent.
+func (r *request) ReportLate(err error) {
+	failures.Add(1)
+	if r.cfg.onError != nil {
+		r.cfg.onError(context.WithoutCancel(r), err)
+	}
 }
 
 // look copies what is recorded of the request. It runs on the request's own

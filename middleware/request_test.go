@@ -258,8 +258,8 @@ func FuzzHeaders(f *testing.F) {
 	})
 }
 
-// TestWithTrustedTrace: an id is taken from those who are trusted with it, if
-// it can be an id of an action.
+// TestWithTrustedTrace: an id is taken for the parent's from those who are
+// trusted with it, if it can be an id of an action.
 func TestWithTrustedTrace(t *testing.T) {
 	const good = "01a2077b-8c1f-7959-aaef-904cdca0c263"
 	trust := middleware.WithTrustedTrace(func(c *gin.Context) bool { return c.GetHeader("X-Gateway") == "yes" })
@@ -292,8 +292,8 @@ func TestWithTrustedTrace(t *testing.T) {
 				if id := traceID(t, w); id != e.ID {
 					t.Errorf("the response bears %s, the entry %s", id, e.ID)
 				}
-				if taken := e.ID.String() == good; taken != c.taken {
-					t.Errorf("the id is %s; taken: want %t", e.ID, c.taken)
+				if taken := details(t, e).ParentTraceID == good; taken != c.taken || e.ID.String() == good {
+					t.Errorf("the id is %s, its parent %q; taken: want %t", e.ID, details(t, e).ParentTraceID, c.taken)
 				}
 				if e.ID.Version() != 7 || trail.Time(e.ID).IsZero() || !e.CreatedAt.Equal(trail.Time(e.ID)) {
 					t.Errorf("the id %s is not of %s", e.ID, e.CreatedAt)

@@ -3,6 +3,7 @@ package middleware
 import (
 	"net/http"
 	"reflect"
+	"slices"
 	"strings"
 	"sync"
 
@@ -48,6 +49,8 @@ func chainOf(c *gin.Context) uintptr {
 // routes caches what each route was read as: reading allocates, and a service
 // has a fixed number of routes.
 type routes struct {
+	middleware string // as gin names it
+
 	mu   sync.RWMutex
 	read map[routeKey]*route
 }
@@ -60,7 +63,7 @@ func (r *routes) of(c *gin.Context, events map[trail.Event]trail.Moment) *route 
 	if ok {
 		return found
 	}
-	as, basicAuth := chain(c)
+	as, basicAuth := chain(c, r.middleware)
 	found = readRoute(key.method, key.path, as, events)
 	found.basicAuth = basicAuth
 
@@ -73,17 +76,20 @@ func (r *routes) of(c *gin.Context, events map[trail.Event]trail.Moment) *route 
 	return found
 }
 
-// chain counts the handlers made by As in the chain, and looks for gin's
-// BasicAuth: gin may run them after the middleware, too late for an entry that
-// is written before the work.
-func chain(c *gin.Context) (annotations int, basicAuth bool) {
-	for _, name := range c.HandlerNames() {
+// chain counts the handlers made by As that come after the middleware, and looks
+// for gin's BasicAuth: gin may run them too late for an entry that is written
+// before the work.
+func chain(c *gin.Context, middleware string) (annotations int, basicAuth bool) {
+	names := c.HandlerNames()
+	for _, name := range names[slices.Index(names, middleware)+1:] {
 		if name == asName {
 			annotations++
 		}
-		basicAuth = basicAuth || strings.HasPrefix(name, "github.com/gin-gonic/gin.BasicAuth")
 	}
-	return annotations, basicAuth
+	return annotations, slices.ContainsFunc(names, func(name string) bool {
+		// Not BasicAuthForProxy, which authenticates nobody to this service.
+		return strings.HasPrefix(name, "github.com/gin-gonic/gin.BasicAuth") && !strings.Contains(name, "ForProxy")
+	})
 }
 
 // readRoute reads a method and the template of a route by convention. If the
@@ -96,17 +102,10 @@ func readRoute(method, path string, annotations int, events map[trail.Event]trai
 			segments = append(segments, s)
 		}
 	}
-	switch method {
-	case http.MethodPost, http.MethodPut, http.MethodPatch, http.MethodDelete:
-		r.audited = r.audited || len(segments) > 0
-	}
-	if len(segments) == 0 {
-		r.event = "read"
-		return r
-	}
+	r.audited = r.audited || !safe(method)
 	last := len(segments) - 1
 	if last > 0 && !parameter(segments[last]) {
-		switch event := trail.Event(word(segments[last])); {
+		switch event := verb(segments[last], events); {
 		case method != http.MethodDelete && known(event, events):
 			r.event = event
 			last--
@@ -114,7 +113,7 @@ func readRoute(method, path string, annotations int, events map[trail.Event]trai
 			last--
 		}
 	}
-	if parameter(segments[last]) {
+	if last >= 0 && parameter(segments[last]) {
 		r.param = segments[last][1:]
 		last--
 	}
@@ -136,11 +135,36 @@ func readRoute(method, path string, annotations int, events map[trail.Event]trai
 		case http.MethodPut, http.MethodPatch:
 			r.event = trail.Update
 		default:
+			r.event = trail.Event(word(method))
+		}
+		if safe(method) {
 			r.event = "read" // until its annotation says what
 		}
 	}
 	r.moment = events[r.event]
 	return r
+}
+
+// safe reports whether requests with this method only read, by RFC 9110, 9.2.1,
+// and by WebDAV (RFC 4918, RFC 3253, RFC 5323).
+func safe(method string) bool {
+	switch method {
+	case http.MethodGet, http.MethodHead, http.MethodOptions, http.MethodTrace, http.MethodConnect, "PROPFIND", "REPORT", "SEARCH":
+		return true
+	default:
+		return false
+	}
+}
+
+// verb returns the event that a segment names, as the application spells it.
+func verb(segment string, events map[trail.Event]trail.Moment) trail.Event {
+	name := word(segment)
+	for event := range events {
+		if word(string(event)) == name {
+			return event
+		}
+	}
+	return trail.Event(name)
 }
 
 func parameter(segment string) bool { return segment[0] == ':' || segment[0] == '*' }

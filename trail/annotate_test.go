@@ -97,7 +97,9 @@ func TestAnnotatedAhead(t *testing.T) {
 func TestIdentify(t *testing.T) {
 	m := recording(t)
 	_, trace := start(t, t.Context(), trail.Action{Event: trail.Update})
-	trace.Identify(una)
+	if err := trace.Identify(una); err != nil {
+		t.Error(err)
+	}
 	if err := trace.End(nil); err != nil {
 		t.Fatal(err)
 	}

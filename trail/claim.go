@@ -14,7 +14,13 @@ type ownState struct {
 	phase ownPhase
 	was   ownPhase // the phase before ownReserved
 	tx    any      // where it was written, while ownTentative
-	doubt bool     // part of tx was rolled back since
+	done  func(tx any) bool
+	doubt bool // part of tx was rolled back since
+}
+
+// open reports whether the entry was written in a transaction that is not over.
+func (s *ownState) open() bool {
+	return s.phase == ownTentative && s.tx != nil && s.done != nil && !s.done(s.tx)
 }
 
 // Claim is a statement's right to write the action's own entry, see
@@ -35,6 +41,7 @@ type Claim struct {
 
 	trace *Trace
 	tx    any
+	done  func(tx any) bool
 }
 
 // Claim asks, for a statement that is about to change rows of model, whether
@@ -73,7 +80,7 @@ func (t *Trace) Claim(model string, tx any, done func(tx any) bool) (Claim, erro
 	case ownReserved, ownKept:
 		return Claim{}, nil
 	}
-	c := Claim{Held: true, EntityID: t.action.EntityID, Sole: t.own.phase == ownFree && !t.shared, trace: t, tx: tx}
+	c := Claim{Held: true, EntityID: t.action.EntityID, Sole: t.own.phase == ownFree && !t.shared, trace: t, tx: tx, done: done}
 	t.own.was, t.own.phase = t.own.phase, ownReserved
 	return c, nil
 }
@@ -87,7 +94,7 @@ func (c Claim) Settle(written, durable bool) {
 	case durable:
 		c.settle(ownState{phase: ownKept})
 	default:
-		c.settle(ownState{phase: ownTentative, tx: c.tx})
+		c.settle(ownState{phase: ownTentative, tx: c.tx, done: c.done})
 	}
 }
 
@@ -106,7 +113,7 @@ func (c Claim) settle(to ownState) {
 		return // the trace ended meanwhile
 	}
 	if to.phase == ownFree {
-		to = ownState{phase: t.own.was, tx: t.own.tx, doubt: t.own.doubt}
+		to = ownState{phase: t.own.was, tx: t.own.tx, done: t.own.done, doubt: t.own.doubt}
 	}
 	t.own = to
 }

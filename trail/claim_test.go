@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -14,16 +15,23 @@ import (
 
 // tx is a transaction of a database that there is not.
 type tx struct {
-	name  string
-	ended bool
+	name string
+	over atomic.Bool
 }
 
-func ended(v any) bool { return v.(*tx).ended }
+func ended(v any) bool { return v.(*tx).over.Load() }
+
+// overTx returns a transaction that has ended.
+func overTx() *tx {
+	t := &tx{name: "over"}
+	t.over.Store(true)
+	return t
+}
 
 // TestClaim is the table of who may write the action's own entry.
 func TestClaim(t *testing.T) {
 	one, other := &tx{name: "one"}, &tx{name: "other"}
-	over := &tx{name: "over", ended: true}
+	over := overTx()
 	// earlier is a statement that has run.
 	type earlier struct {
 		tx               *tx
@@ -138,7 +146,7 @@ func (d *database) insert(in *tx) bool {
 }
 
 func (d *database) end(t *tx, commit bool) {
-	t.ended = true
+	t.over.Store(true)
 	if d.in == t {
 		d.in = nil
 		if commit {
@@ -233,20 +241,18 @@ func TestClaimProperty(t *testing.T) {
 				}
 			},
 		})
-		// The recorder's insert waits for the transactions that are open.
-		m.before = func(context.Context, string) {
-			for len(open) > 0 {
-				finish(open[0], rapid.Bool().Draw(t, "commit"), rapid.Bool().Draw(t, "heard"))
-			}
-		}
+		commit := rapid.Bool().Draw(t, "commit")
 		if err := trace.End(nil); err != nil {
 			t.Fatal(err)
 		}
 		for len(open) > 0 { // ended without a word to the recorder
-			finish(open[0], false, false)
+			finish(open[0], commit, false)
+		}
+		for db.committed == 0 && !m.recorded() { // once it is over, the end is recorded
+			time.Sleep(time.Millisecond)
 		}
 		recorded := 0
-		if len(m.entries) > 0 && db.committed == 0 {
+		if db.committed == 0 {
 			recorded = 1 // what the database has already is passed over
 		}
 		if db.committed+recorded != 1 {
@@ -331,7 +337,7 @@ func TestSole(t *testing.T) {
 			claim.Fail()
 		}},
 		{reason: "behind a transaction that is over", before: func(_ context.Context, tr *trail.Trace) {
-			claim, _ := tr.Claim("thing", &tx{ended: true}, ended)
+			claim, _ := tr.Claim("thing", overTx(), ended)
 			claim.Settle(true, false)
 		}},
 	} {

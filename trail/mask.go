@@ -90,7 +90,10 @@ var (
 	// whole row, and nothing here tells which of them are masked.
 	keyDetail = regexp.MustCompile(`(?s)(\b[Kk]ey \([^=]*\)=\().*?(\) (?:already exists|is not present|is still referenced|conflicts with)|$)`)
 	rowDetail = regexp.MustCompile(`(?s)(\bFailing row contains \().*`)
-	cookies   = regexp.MustCompile(`(?i)\b((?:set-)?cookie["']?\s*[:=]\s*).*`)
+	// What a database says of a value that it cannot read, whatever it was for.
+	badValue = regexp.MustCompile(`(?s)(\b(?:invalid input (?:syntax|value) for [^:]*|(?:date/time|interval) field value out of range|malformed [a-z ]*literal|invalid (?:byte sequence|[a-z ]*value)): ").*("[^"]*$)`)
+	badRange = regexp.MustCompile(`(?s)(\b(?:value|converting driver\.Value type \w+) \(?").*?("\)? (?:is out of range|to a ))`)
+	cookies  = regexp.MustCompile(`(?i)\b((?:set-)?cookie["']?\s*[:=]\s*).*`)
 )
 
 // MaskText returns text with what looks like a secret replaced by [Masked]:
@@ -105,6 +108,8 @@ func MaskText(text string) string {
 	text = bearer.ReplaceAllString(text, "${1} "+Masked)
 	text = keyDetail.ReplaceAllString(text, "${1}"+Masked+"${2}")
 	text = rowDetail.ReplaceAllString(text, "${1}"+Masked+")")
+	text = badValue.ReplaceAllString(text, "${1}"+Masked+"${2}")
+	text = badRange.ReplaceAllString(text, "${1}"+Masked+"${2}")
 	text = cookies.ReplaceAllString(text, "${1}"+Masked)
 
 	var b strings.Builder

@@ -200,3 +200,25 @@ func TestErrorsAreMasked(t *testing.T) {
 		}
 	}
 }
+
+// A database quotes the value that it could not take, and nothing tells whether
+// that was a secret.
+func TestValuesInErrorsOfDatabases(t *testing.T) {
+	for _, text := range []string{
+		`ERROR: invalid input syntax for type uuid: "hunter2-token" (SQLSTATE 22P02)`,
+		`ERROR: invalid input value for enum mood: "hunter2" (SQLSTATE 22P02)`,
+		`ERROR: date/time field value out of range: "hunter2" (SQLSTATE 22008)`,
+		`ERROR: value "hunter2" is out of range for type integer (SQLSTATE 22003)`,
+		`ERROR: malformed array literal: "hunter2" (SQLSTATE 22P02)`,
+		`ERROR: invalid input syntax for type json: "hunter2" quoted", and more" (SQLSTATE 22P02)`,
+		`sql: Scan error on column index 0, name "until": converting driver.Value type string ("hunter2") to a int64: invalid syntax`,
+	} {
+		got := trail.MaskText(text)
+		if strings.Contains(got, "hunter2") || strings.Contains(got, "and more") || !strings.Contains(got, trail.Masked) {
+			t.Errorf("%s\nbecame %s", text, got)
+		}
+		if strings.Contains(text, "SQLSTATE") && !strings.Contains(got, text[strings.Index(text, "(SQLSTATE"):]) {
+			t.Errorf("%s lost its code: %s", text, got)
+		}
+	}
+}

@@ -91,6 +91,13 @@ func (m *memory) has(id uuid.UUID) bool {
 	return false
 }
 
+// recorded reports whether an entry has come.
+func (m *memory) recorded() bool {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	return len(m.entries) > 0
+}
+
 // result is how the action has ended by now; empty where nothing is known.
 func (m *memory) result(id uuid.UUID) trail.Result {
 	m.mu.Lock()

@@ -2,6 +2,7 @@ package trail
 
 import (
 	"fmt"
+	"strconv"
 	"strings"
 	"unicode"
 	"unicode/utf8"
@@ -22,7 +23,10 @@ func Printable(s string, limit int) string {
 		_, width := utf8.DecodeRuneInString(s[i:])
 		piece := string(r)
 		if hidden(r) {
-			piece = fmt.Sprintf(`\u%04x`, r)
+			piece = strings.Trim(strconv.QuoteToASCII(piece), `"`)
+			if r < 0x80 {
+				piece = fmt.Sprintf(`\u%04x`, r)
+			}
 		}
 		size := utf8.RuneCountInString(piece)
 		if room := limit - n; size > room || size == room && i+width < len(s) {
@@ -67,12 +71,18 @@ func plain(s string, limit int) bool {
 }
 
 // hidden reports whether r is shown as an escape: control characters, which
-// can forge lines, and the bidirectional marks, which can forge what a line
-// says. Joiners stay: emoji and several scripts need them.
+// can forge lines, marks of direction, which can forge what a line says, and
+// what cannot be seen, which can forge a name. Joiners stay: emoji and several
+// scripts need them.
 func hidden(r rune) bool {
-	if r < utf8.RuneSelf {
+	switch {
+	case r < utf8.RuneSelf:
 		return r < 0x20 || r == 0x7f
+	case r == '\u200c' || r == '\u200d': // joiners
+		return false
+	case r == '\u115f' || r == '\u1160' || r == '\u3164' || r == '\uffa0': // fillers of Hangul
+		return true
+	default:
+		return unicode.In(r, unicode.Cc, unicode.Cf, unicode.Zl, unicode.Zp)
 	}
-	return unicode.IsControl(r) || unicode.Is(unicode.Bidi_Control, r) ||
-		r == '\u2028' || r == '\u2029'
 }

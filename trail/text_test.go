@@ -39,6 +39,7 @@ func TestPrintable(t *testing.T) {
 
 		{"a tab shows", "a\tb", 10, `a\u0009b`},
 		{"a space stays", "a b", 10, "a b"},
+		{"what cannot be seen", "ad\u200bm\u00adi\u2060n\ufeff\u3164\U000e0041", 60, `ad\u200bm\u00adi\u2060n\ufeff\u3164\U000e0041`},
 		{"emoji with joiners stay", "👩‍🚀", 10, "👩‍🚀"},
 		{"scripts from right to left stay", "שלום اسم", 20, "שלום اسم"},
 		{"a backslash stays", `a\nb`, 10, `a\nb`},

@@ -38,20 +38,28 @@ const writeTimeout = 10 * time.Second
 type Source interface {
 	// Actor returns the actor, and whether it is known yet.
 	Actor() (Actor, bool)
-	// Details returns the circumstances.
+	// Details returns the circumstances. Once the trace is being ended it may
+	// still be asked, Actor is not.
 	Details() Details
 }
+
+// LateReporter is an optional interface of a [Source] that is told of an end
+// that could not be recorded after [Trace.End] had returned.
+type LateReporter interface{ ReportLate(err error) }
 
 // Options are for code that opens traces for others; see [Scope.Start].
 type Options struct {
 	Recorder Recorder  // default: Default()
 	Source   Source    // default: none, the action has everything
-	ID       uuid.UUID // default: a new one. Version 7
+	ID       uuid.UUID // default: a new one. Version 7, see [Plausible]
+	Parent   uuid.UUID // default: the trace that the context carries, if any
 	Started  time.Time // default: now
 	// Late defers what is written before the work until [Trace.Open] is called,
-	// for a caller that does not know yet who acts. gormhook calls it before
-	// the first write outside a transaction.
+	// for a caller that does not know yet who acts. gormhook opens it before
+	// the first write outside a transaction, but not while it is Held.
 	Late bool
+	// Held keeps writes from opening the trace until [Trace.Release] is called.
+	Held bool
 }
 
 // Trace is an action in progress. It is safe for concurrent use.
@@ -69,13 +77,17 @@ type Trace struct {
 	ctx      context.Context //nolint:containedctx // the values of the action's context, for its end
 
 	late atomic.Bool // the entry before the work is still to be written
+	held atomic.Bool // and no write may do so
 
 	mu      sync.Mutex // guards what follows, and action, source and shared
 	own     ownState
 	says    Result // what the own entry says of the outcome, as far as it is known
 	ended   bool
 	openErr error
-	err     error // of the carrier it came from
+	frozen  bool // the source's Actor may be gone
+	// identified: somebody knows the actor better than the source.
+	identified bool
+	err        error // of the carrier it came from
 }
 
 // Start begins an action and returns a context that carries its trace. If the
@@ -110,14 +122,19 @@ func (s *Scope) Start(ctx context.Context, a Action, o Options) error {
 	t := &s.trace
 	if t.shared = o.ID != uuid.Nil; !t.shared {
 		o.ID = NewID(o.Started)
+	} else if !Plausible(o.ID) {
+		return fmt.Errorf("trail: Options.ID is %s, which is not an id of version 7 of the past: see Plausible", o.ID)
 	}
 	t.name(o.ID)
 	t.started = o.Started
 	t.action = a.normalize()
 	t.recorder, t.source, t.ctx = o.Recorder, o.Source, ctx
 	t.spans, _ = o.Source.(Spanner)
+	t.parent = o.Parent
 	if outer, ok := FromContext(ctx); ok {
-		t.parent = outer.id
+		if t.parent == uuid.Nil {
+			t.parent = outer.id
+		}
 		if t.spans == nil {
 			t.spans = outer.spans
 		}
@@ -126,7 +143,20 @@ func (s *Scope) Start(ctx context.Context, a Action, o Options) error {
 		return nil
 	}
 	t.late.Store(true)
+	t.held.Store(o.Held)
 	if o.Late {
+		return nil
+	}
+	return t.Open()
+}
+
+// Release lets writes open the trace, see [Options].
+func (t *Trace) Release() { t.held.Store(false) }
+
+// BeforeWrite is [Trace.Open] for those who are about to write outside a
+// transaction: it leaves a trace that is held to whoever holds it.
+func (t *Trace) BeforeWrite() error {
+	if t.held.Load() {
 		return nil
 	}
 	return t.Open()
@@ -186,7 +216,7 @@ func (t *Trace) Action() Action {
 }
 
 func (t *Trace) actionLocked() Action {
-	if t.source != nil {
+	if t.source != nil && !t.frozen && !t.identified {
 		if actor, ok := t.source.Actor(); ok {
 			t.action.Actor = actor
 		}
@@ -219,10 +249,29 @@ func (t *Trace) Annotate(event Event, model string, moment Moment) error {
 }
 
 // Identify sets the actor, for code that authenticates after the action began.
-func (t *Trace) Identify(actor Actor) {
+// It wins over what a [Source] says. It fails with [ErrRecorded] once the
+// action's entry has been written or is being written.
+func (t *Trace) Identify(actor Actor) error {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	t.action.Actor = actor
+	if t.own.phase != ownFree || t.ended {
+		return ErrRecorded
+	}
+	t.action.Actor, t.identified = actor, true
+	return nil
+}
+
+// SetTenant sets the tenant, for code that learns of it after the action began.
+// It fails as [Trace.Identify] does.
+func (t *Trace) SetTenant(tenant string) error {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if t.own.phase != ownFree || t.ended {
+		return ErrRecorded
+	}
+	t.action.Tenant = tenant
+	t.action = t.action.normalize()
+	return nil
 }
 
 // Own returns the action's own entry as it would be written now, with the
@@ -256,6 +305,10 @@ func (t *Trace) entryLocked(r Result, status int) Entry {
 // cancellation of the action's context does not stop its writes. If End fails,
 // the trace has not ended, and End may be called again; otherwise a second call
 // returns [ErrEnded] and changes nothing.
+//
+// If the transaction that the entry was written in is still open, End does not
+// wait for it: what is left to record is recorded once it is over, by a
+// goroutine that lasts as long, and as a failure if it was rolled back.
 func (t *Trace) End(err error) error {
 	o := Outcome{Result: Success}
 	if err != nil {
@@ -277,6 +330,9 @@ func (t *Trace) Finish(o Outcome) error {
 		t.mu.Unlock()
 		return ErrEnded
 	}
+	if t.own.open() {
+		return t.finishLaterLocked(o)
+	}
 	// An entry with a change says success, one that is written now says the
 	// result: the outcome is written only if there is more to say.
 	record := t.own.phase != ownKept || t.remote
@@ -297,6 +353,7 @@ func (t *Trace) Finish(o Outcome) error {
 	t.mu.Unlock()
 
 	if !record && !finish {
+		t.leave()
 		return nil
 	}
 	ctx, cancel := t.detached()
@@ -307,17 +364,31 @@ func (t *Trace) Finish(o Outcome) error {
 			return fmt.Errorf("trail: recording the action at its end: %w", err)
 		}
 	}
-	if !finish {
-		return nil
+	if finish {
+		if err := t.recorder.Finish(ctx, t.outcome(o)); err != nil {
+			t.reopen(false)
+			return fmt.Errorf("trail: recording the outcome of the action: %w", err)
+		}
 	}
+	t.leave()
+	return nil
+}
+
+// leave drops the source of a trace that has ended.
+func (t *Trace) leave() {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if t.ended {
+		t.source = nil
+	}
+}
+
+// outcome returns o with what only the trace knows.
+func (t *Trace) outcome(o Outcome) Outcome {
 	now := time.Now()
 	o.TraceID, o.FinishedAt, o.Duration = t.id, now, now.Sub(t.started)
 	o.Error = Printable(MaskText(bounded(o.Error, 16*maxError)), maxError)
-	if err := t.recorder.Finish(ctx, o); err != nil {
-		t.reopen(false)
-		return fmt.Errorf("trail: recording the outcome of the action: %w", err)
-	}
-	return nil
+	return o
 }
 
 // reopen takes back an end that could not be recorded, so that it can be
@@ -332,14 +403,10 @@ func (t *Trace) reopen(entry bool) {
 	}
 }
 
-// freezeLocked drops the source, which may be gone from here on.
+// freezeLocked asks the source for the actor a last time.
 func (t *Trace) freezeLocked() {
-	if t.source != nil {
-		if actor, ok := t.source.Actor(); ok {
-			t.action.Actor = actor
-		}
-		t.source = nil
-	}
+	t.actionLocked()
+	t.frozen = true
 }
 
 // Ended reports whether the trace has ended.

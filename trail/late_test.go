@@ -1,0 +1,93 @@
+package trail_test
+
+import (
+	"errors"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/infrakitchen/audit/trail"
+)
+
+// told is a source that is told of what could not be recorded.
+type told struct{ errs chan error }
+
+func (told) Actor() (trail.Actor, bool) { return trail.Actor{}, false }
+func (told) Details() trail.Details     { return trail.Details{} }
+func (s told) ReportLate(err error)     { s.errs <- err }
+
+// The own entry is in a transaction that is open when the action ends, as one
+// of a whole request: the end does not wait for it, and is recorded afterwards.
+func TestEndInsideItsTransaction(t *testing.T) {
+	for _, c := range []struct {
+		name  string
+		end   error
+		doubt bool // taken back to a savepoint
+		entry trail.Result
+		ended trail.Result // the outcome that is recorded, or none
+	}{
+		{name: "success", entry: trail.Failure}, // if the recorder does not have it, the change was rolled back
+		{name: "success behind a savepoint", doubt: true, entry: trail.Success},
+		{name: "failure", end: errors.New("no"), entry: trail.Failure, ended: trail.Failure},
+		{name: "denied", end: trail.ErrDenied, entry: trail.Denied, ended: trail.Denied},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				m := recording(t)
+				_, trace := start(t, t.Context(), trail.Action{Actor: una, Event: trail.Update, Model: "thing"})
+				one := &tx{name: "one"}
+				claim, err := trace.Claim("thing", one, ended)
+				if err != nil {
+					t.Fatal(err)
+				}
+				claim.Settle(true, false)
+				if c.doubt {
+					trace.RolledBack(one)
+				}
+				if err := trace.Finish(trail.Outcome{Result: trail.Pending}); err != nil || m.recorded() {
+					t.Errorf("to leave the end to others took an entry, or failed: %v", err)
+				}
+				if err := trace.End(c.end); err != nil || m.recorded() || !trace.Ended() {
+					t.Errorf("the end waited, or failed: %v", err)
+				}
+				if err := trace.End(nil); !errors.Is(err, trail.ErrEnded) {
+					t.Errorf("got %v, want trail.ErrEnded", err)
+				}
+				one.over.Store(true)
+				time.Sleep(time.Minute)
+				if m.entries[0].Outcome != c.entry || len(m.outcomes) > 0 != (c.ended != "") || len(m.outcomes) > 0 && m.outcomes[0].Result != c.ended {
+					t.Errorf("recorded: %+v %+v", m.entries, m.outcomes)
+				}
+			})
+		})
+	}
+}
+
+// What cannot be recorded then is tried again, and told in the end.
+func TestEndInsideItsTransactionFails(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		m := recording(t)
+		m.fail("Record", errDown)
+		source := told{make(chan error, 1)}
+		s := new(trail.Scope)
+		if err := s.Start(t.Context(), trail.Action{Actor: una, Event: trail.Update, Model: "thing"}, trail.Options{Source: source}); err != nil {
+			t.Fatal(err)
+		}
+		claim, _ := s.Trace().Claim("thing", overSoon(), ended)
+		claim.Settle(true, false)
+		if err := s.Trace().End(nil); err != nil {
+			t.Fatal(err)
+		}
+		claim.Settle(true, false)
+		if err := <-source.errs; !errors.Is(err, errDown) || len(m.calls) < 2 {
+			t.Errorf("told %v after %d tries", err, len(m.calls))
+		}
+	})
+}
+
+// overSoon returns a transaction that is over a second from now.
+func overSoon() *tx {
+	t := &tx{name: "soon"}
+	time.AfterFunc(time.Second, func() { t.over.Store(true) })
+	return t
+}
