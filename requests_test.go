@@ -320,3 +320,62 @@ func TestRepeatableRead(t *testing.T) {
 		})
 	}
 }
+
+// heard is a recorder that tells when it has recorded.
+type heard struct {
+	trail.Recorder
+	recorded chan error
+}
+
+func (h heard) Record(ctx context.Context, entries ...trail.Entry) error {
+	err := h.Recorder.Record(ctx, entries...)
+	h.recorded <- err
+	return err
+}
+
+// A transaction for each request, which stands outside of the middleware: the
+// answer does not wait for its end, and the entry says what became of it.
+func TestTransactionOfARequest(t *testing.T) {
+	for _, e := range all {
+		for _, commit := range []bool{true, false} {
+			t.Run(fmt.Sprintf("%s, commit %t", e.name, commit), func(t *testing.T) {
+				w := e.world(t)
+				f := w.things(t)
+				recorder := heard{w.store, make(chan error, 1)}
+				router := gin.New()
+				router.Use(func(c *gin.Context) {
+					tx := w.db.Begin()
+					c.Set("tx", tx)
+					c.Next()
+					if err := map[bool]func() *gorm.DB{true: tx.Commit, false: tx.Rollback}[commit]().Error; err != nil {
+						t.Error(err)
+					}
+				}, gin.BasicAuth(gin.Accounts{"una": "pass"}), audit.Middleware(audit.WithRecorder(recorder)))
+				router.POST("/widgets/:id/approve", func(c *gin.Context) {
+					tx, _ := c.MustGet("tx").(*gorm.DB)
+					c.Status(answer(rename(c.Request.Context(), tx, f.a, "new")))
+				})
+				req := httptest.NewRequestWithContext(t.Context(), http.MethodPost, fmt.Sprintf("/widgets/%d/approve", f.a), http.NoBody)
+				req.SetBasicAuth("una", "pass")
+				rec := httptest.NewRecorder()
+				router.ServeHTTP(rec, req)
+				if rec.Code != http.StatusOK {
+					t.Errorf("status %d: %s", rec.Code, rec.Body)
+				}
+				id := uuid.MustParse(rec.Header().Get("X-Trace-Id"))
+				if err := <-recorder.recorded; err != nil {
+					t.Error(err)
+				}
+				own, changes := w.trace(t, id)
+				want := trail.Success
+				if !commit {
+					want = trail.Failure
+				}
+				if own.Event != trail.Approve || own.Result != want || len(changes) == 1 != commit {
+					t.Errorf("the entry is %s with the result %s and %d changes", own.Event, own.Result, len(changes))
+				}
+				w.accounted(t)
+			})
+		}
+	}
+}

@@ -9,7 +9,7 @@ import (
 // to be recorded then is tried.
 const (
 	firstLook, lastLook = time.Millisecond, 100 * time.Millisecond
-	lateAttempts        = 5
+	lateAttempts        = 3
 )
 
 // finishLaterLocked ends a trace whose own entry is in a transaction that is not
@@ -41,13 +41,11 @@ func (t *Trace) finishLaterLocked(o Outcome) error {
 			time.Sleep(pause)
 		}
 		var err error
-		for attempt, pause := 0, time.Second; attempt < lateAttempts; attempt, pause = attempt+1, 2*pause {
-			if attempt > 0 {
-				time.Sleep(pause)
-			}
+		for range lateAttempts {
 			if err = t.record(entry, o); err == nil {
 				return
 			}
+			time.Sleep(lastLook)
 		}
 		if reporter != nil {
 			reporter.ReportLate(fmt.Errorf("trail: recording the end of an action once its transaction was over: %w", err))
