@@ -38,13 +38,16 @@ func (h *hook) attribute(ctx context.Context, s *subject, pool gorm.ConnPool) (a
 		return attribution{id: id, at: trail.Time(id), actor: trail.Unknown(), mode: ownFirst}, nil
 	}
 	a := attribution{trace: t, id: t.ID(), at: at}
-	tx := transaction(pool)
+	tx, done := transaction(pool), finished
+	if _, ok := tx.(*sql.Tx); !ok {
+		done = nil // nobody can tell
+	}
 	var err error
-	if a.claim, err = t.Claim(s.model, tx, finished); err != nil {
+	if a.claim, err = t.Claim(s.model, tx, done); err != nil {
 		return attribution{}, err
 	}
 	if !a.claim.Held && s.collection != s.model { // a route may call it by another name than the type
-		if a.claim, err = t.Claim(s.collection, tx, finished); err != nil {
+		if a.claim, err = t.Claim(s.collection, tx, done); err != nil {
 			return attribution{}, err
 		}
 	}

@@ -142,7 +142,7 @@ func (p *planner) insertPlan() *plan {
 		p.table.entityID(p.subject, key, p.of(existing)) + ", 'row', " + p.table.row(p.subject.digested, existing) +
 		")::text, true) IS NOT NULL ELSE FALSE END")
 	mine := `audit__stash ->> 'statement' = ` + p.param(paramID, "text")
-	if p.table.rewritten { // or of another row of this one
+	if p.table.before { // or of another row of this one
 		mine += ` AND audit__stash ->> 'entity' = ` + p.table.entityID(p.subject, key, p.of("audit__new"))
 	}
 	before := `CASE WHEN ` + mine + ` THEN audit__stash -> 'row' END`

@@ -64,6 +64,8 @@ type table struct {
 	// rewritten: a trigger may change a row as it is written, or a column is
 	// computed from others; more columns may change than a statement sets.
 	rewritten bool
+	// before: a trigger runs before a row is written, and may turn it away.
+	before bool
 	// after: a trigger runs after a row is written and may change it again.
 	after bool
 

@@ -126,7 +126,7 @@ func (t *table) readPostgres(ctx context.Context, pool gorm.ConnPool, name strin
 		return err
 	}
 	t.exists, t.plain, t.oid, t.elsewhere = true, read.Plain, read.OID, read.Ruled
-	t.rewritten, t.after, t.deferred = read.Before, read.After, read.Deferred
+	t.before, t.rewritten, t.after, t.deferred = read.Before, read.Before, read.After, read.Deferred
 	for _, c := range read.Columns {
 		k, text := postgresKind(c.Type)
 		t.columns = append(t.columns, column{name: c.Name, kind: k, text: text, generated: c.Generated})

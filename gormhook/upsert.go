@@ -290,7 +290,7 @@ func (w *writer) upsertPostgres() ([]change, *collected, error) {
 		if err != nil {
 			return nil, nil, err
 		}
-		if w.table.rewritten && before.entity != w.affected[n].entity {
+		if w.table.before && before.entity != w.affected[n].entity {
 			continue // nor of another row of this one
 		}
 		changes[n].before = before

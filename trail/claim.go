@@ -49,10 +49,11 @@ type Claim struct {
 // entries with the change, and must be followed by [Claim.Settle].
 //
 // tx identifies the transaction that the statement runs in, by a comparable
-// value, or is nil if the statement commits by itself; done reports whether
-// such a transaction has ended. One statement at a time holds the claim. It is
-// granted again once the last holder's transaction is known to have ended or to
-// have been rolled back to a savepoint, because the entry may be gone with it.
+// value, or is nil if the statement commits by itself; done reports whether such
+// a transaction has ended, and is nil if nobody can tell. One statement at a time
+// holds the claim. It is granted again once the last holder's transaction is
+// known to have ended or to have been rolled back to a savepoint, because the
+// entry may be gone with it.
 //
 // The error means that the action could not be recorded before its work, which
 // must not be done.
@@ -74,7 +75,7 @@ func (t *Trace) Claim(model string, tx any, done func(tx any) bool) (Claim, erro
 			if !t.own.doubt {
 				return Claim{}, nil // it is written
 			}
-		case !done(t.own.tx):
+		case done == nil || !done(t.own.tx):
 			return Claim{}, nil
 		}
 	case ownReserved, ownKept:

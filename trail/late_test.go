@@ -55,6 +55,7 @@ func TestEndInsideItsTransaction(t *testing.T) {
 				}
 				one.over.Store(true)
 				time.Sleep(time.Minute)
+				synctest.Wait()
 				if m.entries[0].Outcome != c.entry || len(m.outcomes) > 0 != (c.ended != "") || len(m.outcomes) > 0 && m.outcomes[0].Result != c.ended {
 					t.Errorf("recorded: %+v %+v", m.entries, m.outcomes)
 				}
@@ -73,13 +74,17 @@ func TestEndInsideItsTransactionFails(t *testing.T) {
 		if err := s.Start(t.Context(), trail.Action{Actor: una, Event: trail.Update, Model: "thing"}, trail.Options{Source: source}); err != nil {
 			t.Fatal(err)
 		}
-		claim, _ := s.Trace().Claim("thing", overSoon(), ended)
+		claim, err := s.Trace().Claim("thing", overSoon(), ended)
+		if err != nil {
+			t.Fatal(err)
+		}
 		claim.Settle(true, false)
 		if err := s.Trace().End(nil); err != nil {
 			t.Fatal(err)
 		}
-		claim.Settle(true, false)
-		if err := <-source.errs; !errors.Is(err, errDown) || len(m.calls) < 2 {
+		err = <-source.errs
+		synctest.Wait()
+		if !errors.Is(err, errDown) || len(m.calls) < 2 {
 			t.Errorf("told %v after %d tries", err, len(m.calls))
 		}
 	})
