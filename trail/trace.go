@@ -92,7 +92,9 @@ type Trace struct {
 
 // Start begins an action and returns a context that carries its trace. If the
 // action is recorded before its work (see [Event.Moment]) its entry is durable
-// when Start returns. The caller ends the trace with [Trace.End].
+// when Start returns, written through a connection of its own: such an action
+// must not be started inside a transaction, which SQLite and a pool of one
+// connection would wait for. The caller ends the trace with [Trace.End].
 //
 // The error is [ErrNoEvent], [ErrNoRecorder] or the recorder's; then there is
 // no trace, the returned context is ctx, and the work must not be begun.
