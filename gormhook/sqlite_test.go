@@ -34,6 +34,29 @@ func TestConflictClauseOfATable(t *testing.T) {
 	d.wants(t, "delete seat 2", "update seat 3", "insert seat 4")
 }
 
+// Of rows that replace each other in one statement, what is left counts.
+func TestRowsThatReplaceEachOther(t *testing.T) {
+	type Seat struct {
+		ID   int64
+		Code string
+	}
+	d := newFixture(t, routes()[0])
+	d.run(t, `CREATE TABLE seats (id integer PRIMARY KEY, code text UNIQUE)`, `INSERT INTO seats VALUES (8, 'old'), (9, 'x')`)
+	if err := d.db.Use(d.plugin); err != nil {
+		t.Fatal(err)
+	}
+	replace := d.db.Clauses(clause.Insert{Modifier: "OR REPLACE"})
+	tx := replace.Create(&[]Seat{{8, "a"}, {8, "b"}, {2, "x"}, {5, "x"}, {9, "y"}, {10, "y"}})
+	must(t, tx)
+	if tx.RowsAffected != 6 {
+		t.Errorf("%d rows affected, want 6", tx.RowsAffected)
+	}
+	entries := d.wants(t, "delete seat 9", "update seat 8", "insert seat 5", "insert seat 10")
+	if got := spelled(entries[1].after)["code"]; got != `"b"` {
+		t.Errorf("seat 8 became %s", entries[1])
+	}
+}
+
 // A key compares texts as it says, not as its column does.
 func TestCollationOfAKey(t *testing.T) {
 	d := newFixture(t, routes()[0])

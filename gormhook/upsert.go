@@ -98,39 +98,47 @@ func (w *writer) valued() (columns map[string]bool, values string, ok bool) {
 // it updated; of the others some are gone, replaced or under another key, and
 // some were not touched.
 func (w *writer) upserted(before []*image) ([]change, error) {
-	after := make(map[string]bool, len(w.affected))
-	for _, a := range w.affected {
+	affected := w.affected
+	if w.parsed.or && len(affected) > 1 { // some may have made room for others
+		there, err := w.there(affected)
+		if err != nil {
+			return nil, err
+		}
+		affected = slices.DeleteFunc(slices.Clone(affected), func(a *image) bool { return !there[a.id] })
+	}
+	after := make(map[string]bool, len(affected))
+	for _, a := range affected {
 		after[a.id] = true
 	}
-	var others []string
-	for _, b := range before {
-		if !after[b.id] {
-			others = append(others, b.id)
-		}
-	}
-	left, err := w.byID(others)
+	there, err := w.there(slices.DeleteFunc(slices.Clone(before), func(b *image) bool { return after[b.id] }))
 	if err != nil {
 		return nil, err
 	}
-	there := make(map[string]bool, len(left))
-	for _, img := range left {
-		there[img.id] = true
-	}
 	touched := slices.DeleteFunc(before, func(b *image) bool { return there[b.id] })
-	changes := make([]change, 0, len(w.affected))
 	if !w.parsed.or {
-		return append(changes, pair(touched, w.affected)...), nil
+		return pair(touched, affected), nil
 	}
-	was := make(map[string]*image, len(touched))
+	var changes []change
 	for _, b := range touched {
-		if was[b.id] = b; !after[b.id] {
-			changes = append(changes, change{before: b})
+		if !after[b.id] {
+			changes = append(changes, change{before: b}) // room is made first
 		}
 	}
-	for _, a := range w.affected {
-		changes = append(changes, change{was[a.id], a})
+	return append(changes, pair(slices.DeleteFunc(touched, func(b *image) bool { return !after[b.id] }), affected)...), nil
+}
+
+// there returns the ids of those of the rows that are in the table.
+func (w *writer) there(rows []*image) (map[string]bool, error) {
+	ids := make([]string, len(rows))
+	for i, img := range rows {
+		ids[i] = img.id
 	}
-	return changes, nil
+	images, err := w.byID(ids)
+	there := make(map[string]bool, len(images))
+	for _, img := range images {
+		there[img.id] = true
+	}
+	return there, err
 }
 
 // rehearse runs a statement, rolls it back, and returns the rows that it
