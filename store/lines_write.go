@@ -10,7 +10,6 @@ import (
 	"unicode/utf8"
 
 	"github.com/google/uuid"
-	"github.com/jackc/pgx/v5/pgconn"
 	"gorm.io/gorm"
 
 	"github.com/infrakitchen/audit/trail"
@@ -182,17 +181,6 @@ func expiry(l *Line) string {
 	return stamp(*l.ExpireAt)
 }
 
-// uniqueViolation is the SQLSTATE for a key that exists already.
-const uniqueViolation = "23505"
-
-// state returns the SQLSTATE of a PostgreSQL error, or nothing.
-func state(err error) string {
-	var pg *pgconn.PgError
-	if errors.As(err, &pg) {
-		return pg.Code
-	}
-	return ""
-}
 
 // unkeepable reports whether PostgreSQL refused a value, and will again: data
 // exceptions, constraints added by the user, limits of the server.
