@@ -32,7 +32,7 @@ const sqliteLines = 64
 // [Store.Follow] are notified.
 //
 // A line needs an ID, a TraceID, a CreatedAt and a level; text must be valid
-// UTF-8 without NUL, Fields a JSON object. Otherwise the error wraps
+// UTF-8 without NUL, Fields a JSON object of such text. Otherwise the error wraps
 // [trail.ErrLine] and [ErrInvalid], and nothing is written.
 func (s *Store) WriteLines(ctx context.Context, lines []trail.Line) error {
 	if len(lines) == 0 {
@@ -180,7 +180,6 @@ func expiry(l *Line) string {
 	}
 	return stamp(*l.ExpireAt)
 }
-
 
 // unkeepable reports whether PostgreSQL refused a value, and will again: data
 // exceptions, constraints added by the user, limits of the server.
