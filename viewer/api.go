@@ -110,7 +110,7 @@ func (q *request) apiTrace(id string) error {
 	if err != nil {
 		return err
 	}
-	f, err := q.read(traceID, firstLines(maxLines))
+	f, err := q.read(traceID, store.TraceQuery{}, firstLines(maxLines))
 	if err != nil {
 		return err
 	}

@@ -256,7 +256,7 @@ func TestFollowGoesOn(t *testing.T) {
 				t.Errorf("the id %q: status %d", header, a.StatusCode)
 			}
 		}
-		for _, query := range []string{"after=x", "seen=7"} {
+		for _, query := range []string{"after=x", "seen=x", "seen=-1"} {
 			ask(t, h, http.MethodGet, path+"?"+query).must(http.StatusBadRequest)
 		}
 	})
