@@ -75,7 +75,7 @@ func (q *request) follow(text string) error {
 	defer cancel()
 	f := follower{request: *q, id: id, seen: math.MaxInt64}
 	f.Request = q.WithContext(ctx)
-	if err := f.parse(); err != nil {
+	if err := f.start(); err != nil {
 		return err
 	}
 	if _, err := q.handler.store.Entry(q.Context(), id); errors.Is(err, store.ErrNotFound) {
@@ -122,11 +122,10 @@ type follower struct {
 	quiet time.Time // since when nothing has come, once it has ended
 }
 
-// parse reads where to start. What a browser remembers of a broken stream wins
+// start reads where to start. What a browser remembers of a broken stream wins
 // over the address, which is as old as the page.
-func (f *follower) parse() (err error) {
-	values := f.URL.Query()
-	after := values.Get(paramAfterLine)
+func (f *follower) start() (err error) {
+	after := f.values.Get(paramAfterLine)
 	if last := f.Header.Get("Last-Event-ID"); last != "" {
 		after = last
 	}
@@ -135,7 +134,7 @@ func (f *follower) parse() (err error) {
 			return badRequest("after is %.60q; it must be the position of a line, as in the ids of events.", after)
 		}
 	}
-	if seen := values.Get(paramSeen); seen != "" {
+	if seen := f.values.Get(paramSeen); seen != "" {
 		f.seen, err = parsePlace(paramSeen, seen)
 	}
 	return err

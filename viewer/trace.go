@@ -131,7 +131,7 @@ func (q *request) trace(text string) error {
 	if err != nil {
 		return err
 	}
-	values := q.URL.Query()
+	values := q.values
 	part, earlier, err := q.part(id, values)
 	if err != nil {
 		return err
