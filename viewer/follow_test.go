@@ -373,7 +373,7 @@ func TestFollowIsForThoseWhoMay(t *testing.T) {
 	r.logged(id, "secret")
 	path := "/traces/" + id.String() + "/follow"
 	a := ask(t, r.handler(func(o *viewer.Options) {
-		o.Authorize = func(*http.Request) error { return errors.New("no") }
+		o.Authorize = func(*http.Request) error { return viewer.ErrForbidden }
 	}), http.MethodGet, path)
 	a.must(http.StatusForbidden)
 	if strings.Contains(a.Body.String(), "secret") || a.Header().Get("Content-Type") == "text/event-stream" {

@@ -179,9 +179,13 @@ func parseID(text string) (uuid.UUID, error) {
 	return id, nil
 }
 
-// refuse answers a request that was not authorized.
+// refuse answers a request that was not authorized. If the reason is not that it
+// may not be, but that something failed, somebody must know.
 func (q *request) refuse(err error) {
 	if !errors.Is(err, ErrUnauthenticated) {
+		if !errors.Is(err, ErrForbidden) && q.Context().Err() == nil {
+			q.handler.options.OnError(q.Request, fmt.Errorf("viewer: Options.Authorize: %w", err))
+		}
 		q.fail(http.StatusForbidden, "You may not see the audit log.")
 		return
 	}
