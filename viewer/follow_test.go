@@ -506,28 +506,65 @@ func (c *counting) FlushError() error {
 }
 
 func TestFollowersAreBounded(t *testing.T) {
-	r := newTrail(t, testdb.OpenSQLite(t))
+	for _, c := range []struct{ option, most int }{{0, 20}, {2, 2}} {
+		t.Run(fmt.Sprint(c.option), func(t *testing.T) {
+			r := newTrail(t, testdb.OpenSQLite(t))
+			id := at(0)
+			r.running(id)
+			r.logged(id, "one")
+			h := r.lively(func(o *viewer.Options) { o.MaxFollowers = c.option })
+			path := "/traces/" + id.String() + "/follow"
+			var first *listener
+			for range c.most {
+				first = listen(t, h, path)
+				first.take(1)
+			}
+			a := ask(t, h, http.MethodGet, path)
+			a.must(http.StatusServiceUnavailable)
+			if a.Header().Get("Retry-After") == "" {
+				t.Error("it does not say when to come again")
+			}
+			page(t, h, "/traces/"+id.String()) // there are other ways to see it
+			first.leave()
+			for { // as soon as that one has gone
+				if l := listen(t, h, path); l.StatusCode == http.StatusOK {
+					l.take(1)
+					return
+				}
+				time.Sleep(time.Millisecond)
+			}
+		})
+	}
+}
+
+// What followers take of a pool is what the documentation says, however much is
+// logged.
+func TestFollowersTakeFewConnections(t *testing.T) {
+	const followers = 5
+	r := newTrail(t, testdb.OpenPostgres(t))
+	pool, err := r.db.DB()
+	if err != nil {
+		t.Fatal(err)
+	}
+	pool.SetMaxIdleConns(100) // so that those once open stay open, and can be counted
 	id := at(0)
 	r.running(id)
-	r.logged(id, "one")
-	h := r.lively(func(o *viewer.Options) { o.MaxFollowers = 2 })
-	path := "/traces/" + id.String() + "/follow"
-	first, second := listen(t, h, path), listen(t, h, path)
-	first.take(1)
-	second.take(1)
-	a := ask(t, h, http.MethodGet, path)
-	a.must(http.StatusServiceUnavailable)
-	if a.Header().Get("Retry-After") == "" {
-		t.Error("it does not say when to come again")
+	r.logged(id, "0")
+	h := r.lively()
+	var all []*listener
+	for range followers {
+		l := listen(t, h, "/traces/"+id.String()+"/follow")
+		l.take(1)
+		all = append(all, l)
 	}
-	page(t, h, "/traces/"+id.String()) // there are other ways to see it
-	first.leave()
-	for { // as soon as that one has gone
-		if l := listen(t, h, path); l.StatusCode == http.StatusOK {
+	for i := range 10 {
+		r.logged(id, fmt.Sprint(i))
+		for _, l := range all {
 			l.take(1)
-			return
 		}
-		time.Sleep(time.Millisecond)
+	}
+	if n := pool.Stats().OpenConnections; n > 2*followers+2 { // and one that writes
+		t.Errorf("%d followers have opened %d connections", followers, n)
 	}
 }
 

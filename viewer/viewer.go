@@ -46,9 +46,12 @@ type Options struct {
 	// number, 1 to [store.MaxLimit]. Default: [store.DefaultLimit].
 	PageSize int
 
-	// MaxFollowers is how many pages may follow an action at once; each polls
-	// the database once a second in addition to its notifications. One more is
-	// answered with 503, and tries again. Default: 200.
+	// MaxFollowers is how many pages may follow an action at once. One more is
+	// answered with 503, and tries again. Each reads once a second, and whenever
+	// its action logs, with at most two connections of the store's pool at a
+	// time; all of them share one more to be notified. With the default those are
+	// 41 of the 100 that PostgreSQL allows unless configured otherwise; a lower
+	// limit of the pool makes them take turns. Default: 20.
 	MaxFollowers int
 
 	// OnError is called with the cause of a response with status 500, of a stream
@@ -59,6 +62,9 @@ type Options struct {
 	// Now is the clock used for "5 minutes ago". Default: time.Now.
 	Now func() time.Time
 }
+
+// defaultFollowers leaves most of PostgreSQL's 100 connections to others.
+const defaultFollowers = 20
 
 // New returns the pages and the JSON over st. They need no Close. The handler
 // works under [http.StripPrefix] as well as at the root. The error names a
@@ -84,7 +90,7 @@ func New(st *store.Store, o Options) (http.Handler, error) {
 		o.PageSize = store.DefaultLimit
 	}
 	if o.MaxFollowers == 0 {
-		o.MaxFollowers = 200
+		o.MaxFollowers = defaultFollowers
 	}
 	if o.OnError == nil {
 		o.OnError = logError
