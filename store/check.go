@@ -27,6 +27,9 @@ func check(e *trail.Entry) error {
 	if e.Event == "" {
 		return errors.New("the Event is missing")
 	}
+	if e.Actor.Kind == "" {
+		return errors.New("the Actor.Kind is missing")
+	}
 	if err := checkResult(e.Outcome); err != nil {
 		return err
 	}
@@ -102,7 +105,29 @@ func checkObject(name string, raw json.RawMessage) error {
 	if !looksLikeObject(raw) || !json.Valid(raw) {
 		return fmt.Errorf("the %s is not a JSON object", name)
 	}
+	// JSON may have it, but not PostgreSQL's.
+	if hasNUL(raw) {
+		return fmt.Errorf("the %s contains a NUL character", name)
+	}
+	if !utf8.Valid(raw) {
+		return fmt.Errorf("the %s is not valid UTF-8", name)
+	}
 	return nil
+}
+
+// hasNUL reports whether valid JSON has the escape of a NUL character. After an
+// escaped backslash, u0000 is text.
+func hasNUL(raw []byte) bool {
+	for {
+		at := bytes.IndexByte(raw, '\\')
+		if at < 0 {
+			return false
+		}
+		if raw = raw[at+1:]; bytes.HasPrefix(raw, []byte("u0000")) {
+			return true
+		}
+		raw = raw[1:] // what is escaped
+	}
 }
 
 // looksLikeObject reports whether JSON is that of an object, if it is JSON.

@@ -20,12 +20,29 @@ var (
 	ErrQuery = errors.New("store: invalid query")
 )
 
+// SQLSTATEs that the package acts on.
+const (
+	uniqueViolation  = "23505"
+	deadlock         = "40P01"
+	undefinedTable   = "42P01"
+	lockNotAvailable = "55P03"
+)
+
+// state returns the SQLSTATE of an error of PostgreSQL, or nothing.
+func state(err error) string {
+	var pg interface{ SQLState() string } // as drivers have it
+	if errors.As(err, &pg) {
+		return pg.SQLState()
+	}
+	return ""
+}
+
 // missing are PostgreSQL's SQLSTATEs for missing objects.
 var missing = map[string]bool{
-	"42P01": true, // undefined_table
-	"42703": true, // undefined_column
-	"42883": true, // undefined_function
-	"3F000": true, // invalid_schema_name
+	undefinedTable: true,
+	"42703":        true, // undefined_column
+	"42883":        true, // undefined_function
+	"3F000":        true, // invalid_schema_name
 }
 
 // explain wraps an error of the database once, with what was being done, and
@@ -41,9 +58,8 @@ func explain(doing string, err error) error {
 }
 
 func notMigrated(err error) bool {
-	var state interface{ SQLState() string }
-	if errors.As(err, &state) {
-		return missing[state.SQLState()]
+	if code := state(err); code != "" {
+		return missing[code]
 	}
 	text := err.Error() // SQLite has one code for everything wrong with a statement
 	return strings.Contains(text, "no such table: ") || strings.Contains(text, "no such column: ") ||

@@ -3,13 +3,18 @@ package store
 import (
 	"context"
 	"database/sql"
+	"database/sql/driver"
+	"errors"
+	"io"
 	"iter"
 	"maps"
+	"net"
 	"slices"
 	"strings"
 	"time"
 
 	"github.com/google/uuid"
+	"github.com/jackc/pgx/v5/pgconn"
 )
 
 const (
@@ -37,8 +42,8 @@ const (
 // through LISTEN and NOTIFY on PostgreSQL, if the driver is pgx and the pool has
 // at least three connections, of which all followers of a store share one.
 // Otherwise, and if that connection is lost, the trace is polled every second.
-// It waits for a database that is down. Any other error comes as the last
-// element, with an empty line.
+// It waits for a database that is down or locked. Any other error comes as the
+// last element, with an empty line.
 //
 // It does not end with the action: an action may end before its last lines are
 // stored.
@@ -109,27 +114,19 @@ WHERE trace_id = ? AND seq >= ? AND (seq > ? OR id > ?) ORDER BY seq, id LIMIT ?
 }
 
 // late returns lines that arrived after others that come after them in order.
-// Their number, read from an index, shows whether there are any.
+// The ids are compared and not counted: as one line arrives, another may expire.
 func (f *follower) late(ctx context.Context) ([]Line, error) {
-	counts, err := list(f.store.read(ctx), func(rows *sql.Rows) (n int, err error) { return n, rows.Scan(&n) },
-		`SELECT count(*) FROM execution_logs WHERE trace_id = ? AND seq > ? AND seq <= ?`, f.trace, f.floor, f.seq)
-	if err != nil || counts[0] == len(f.known) {
-		return nil, err
-	}
 	ids, err := list(f.store.read(ctx), func(rows *sql.Rows) (id uuid.UUID, err error) { return id, rows.Scan(&id) },
 		`SELECT id FROM execution_logs WHERE trace_id = ? AND seq > ? AND seq <= ? ORDER BY seq, id`, f.trace, f.floor, f.seq)
 	if err != nil {
 		return nil, err
 	}
-	there := make(map[uuid.UUID]bool, len(ids))
 	var missed []string
 	for _, id := range ids {
-		there[id] = true
 		if _, ok := f.known[id]; !ok && len(missed) < followPage {
 			missed = append(missed, id.String())
 		}
 	}
-	maps.DeleteFunc(f.known, func(id uuid.UUID, _ int64) bool { return !there[id] }) // expired meanwhile
 	if len(missed) == 0 {
 		return nil, nil
 	}
@@ -154,16 +151,25 @@ func (f *follower) learn(lines []Line) {
 	maps.DeleteFunc(f.known, func(_ uuid.UUID, seq int64) bool { return seq <= f.floor })
 }
 
-// passing reports whether an error goes away by itself: the connection is lost,
-// the server is not up, or somebody else writes.
+// passing reports whether an error is known to go away by itself: the connection
+// was lost, the server is not up or has no room, or somebody else has a lock.
 func passing(err error) bool {
-	if notMigrated(err) || strings.Contains(err.Error(), "database is closed") {
-		return false
+	if code := state(err); code != "" {
+		return slices.Contains([]string{"08", "53"}, code[:2]) || slices.Contains([]string{
+			deadlock, lockNotAvailable, "40001", // serialization_failure, also on a replica
+			"57P01", "57P02", "57P03", "57P05", // the server ends, restarts, starts, ended an idle session
+		}, code)
 	}
-	switch code := state(err); {
-	case code == "": // nobody answered, or SQLite did
-		return !strings.Contains(err.Error(), "SQL logic error")
-	default:
-		return slices.Contains([]string{"08", "53", "57", "40"}, code[:2])
+	var connecting *pgconn.ConnectError
+	var network *net.OpError
+	if errors.As(err, &connecting) || errors.As(err, &network) || pgconn.SafeToRetry(err) {
+		return true
 	}
+	for _, lost := range []error{driver.ErrBadConn, sql.ErrConnDone, io.EOF, io.ErrUnexpectedEOF} {
+		if errors.Is(err, lost) {
+			return true
+		}
+	}
+	text := err.Error() // drivers of SQLite have types of their own
+	return strings.Contains(text, "database is locked") || strings.Contains(text, "database table is locked")
 }

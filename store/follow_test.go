@@ -2,14 +2,24 @@ package store_test
 
 import (
 	"context"
+	"database/sql"
+	"database/sql/driver"
+	"errors"
 	"fmt"
+	"io"
+	"net"
+	"strings"
+	"sync/atomic"
+	"syscall"
 	"testing"
 	"time"
 
 	"github.com/google/go-cmp/cmp"
 	"github.com/google/uuid"
+	"github.com/jackc/pgx/v5/pgconn"
 	"gorm.io/gorm"
 
+	"github.com/infrakitchen/audit/internal/testdb"
 	"github.com/infrakitchen/audit/store"
 	"github.com/infrakitchen/audit/trail"
 )
@@ -131,6 +141,33 @@ func TestFollowLateLines(t *testing.T) {
 	})
 }
 
+// A late line is not missed although another one expires as it arrives.
+func TestFollowLateLineForAnother(t *testing.T) {
+	each(t, func(t *testing.T, db *gorm.DB, s *store.Store) {
+		trace := trail.NewID(noon)
+		lines := numbered(trace, 10)
+		write(t, s, lines[5:]...)
+		f := follow(t, s, trace, 0)
+		if diff := cmp.Diff(counted(6, 10), f.take(t, 5)); diff != "" {
+			t.Fatalf("(-want +got):\n%s", diff)
+		}
+		l := lines[3]
+		if err := db.Transaction(func(tx *gorm.DB) error {
+			if err := tx.Exec(`DELETE FROM execution_logs WHERE message = '7'`).Error; err != nil {
+				return err
+			}
+			return tx.Exec(`INSERT INTO execution_logs (id, trace_id, created_at, level, message, seq)
+SELECT ?, trace_id, created_at, level, ?, ? FROM execution_logs WHERE message = '6'`, l.ID.String(), l.Message, l.Seq).Error
+		}); err != nil {
+			t.Fatal(err)
+		}
+		if diff := cmp.Diff(counted(4, 4), f.take(t, 1)); diff != "" {
+			t.Fatalf("(-want +got):\n%s", diff)
+		}
+		f.nothing(t)
+	})
+}
+
 // On PostgreSQL the connections may be cut: nothing is missed, nothing comes
 // twice.
 func TestFollowReconnects(t *testing.T) {
@@ -178,4 +215,71 @@ func TestFollowEnds(t *testing.T) {
 		}
 		f.nothing(t)
 	})
+}
+
+// Only what is known to pass is waited for.
+func TestFollowErrors(t *testing.T) {
+	for _, c := range []struct {
+		why    string
+		err    error
+		passes bool
+	}{
+		{"the driver gave the connection up", driver.ErrBadConn, true},
+		{"it was closed meanwhile", sql.ErrConnDone, true},
+		{"the server is gone", io.ErrUnexpectedEOF, true},
+		{"or cannot be reached", &net.OpError{Op: "read", Net: "tcp", Err: syscall.ECONNRESET}, true},
+		{"it restarts", &pgconn.PgError{Code: "57P01"}, true},
+		{"too many are connected", &pgconn.PgError{Code: "53300"}, true},
+		{"a partition is dropped", &pgconn.PgError{Code: "55P03"}, true},
+		{"SQLite has one writer", errors.New("database is locked (5) (SQLITE_BUSY)"), true},
+
+		{"nobody knows", errors.New("something else"), false},
+		{"the file is broken", errors.New("database disk image is malformed (11)"), false},
+		{"the pool is closed", errors.New("sql: database is closed"), false},
+		{"it may not read", &pgconn.PgError{Code: "42501"}, false},
+		{"it takes too long, each time", &pgconn.PgError{Code: "57014"}, false},
+		{"the database was dropped", &pgconn.PgError{Code: "57P04"}, false},
+	} {
+		t.Run(c.why, func(t *testing.T) {
+			t.Parallel()
+			db := testdb.OpenSQLite(t)
+			s := migrated(t, db)
+			trace := trail.NewID(noon)
+			write(t, s, numbered(trace, 1)...)
+			fails := atomic.Int64{}
+			fails.Store(1)
+			if err := db.Callback().Row().Before("gorm:row").Register("test:fail", func(tx *gorm.DB) {
+				if fails.Add(-1) >= 0 {
+					_ = tx.AddError(c.err)
+				}
+			}); err != nil {
+				t.Fatal(err)
+			}
+			f := follow(t, s, trace, 0)
+			want := "store: following lines: " + c.err.Error()
+			if c.passes {
+				want = "1"
+			}
+			if got := f.take(t, 1)[0]; got != want {
+				t.Errorf("got %q, want %q", got, want)
+			}
+			f.nothing(t)
+		})
+	}
+}
+
+// A row that cannot be read will not get better.
+func TestFollowBrokenLine(t *testing.T) {
+	db := testdb.OpenSQLite(t)
+	s := migrated(t, db)
+	trace := trail.NewID(noon)
+	if err := db.Exec(`INSERT INTO execution_logs (id, trace_id, created_at, level, message, seq)
+VALUES ('zzz', ?, ?, 'info', 'x', 1)`, trace.String(), "2026-11-23T12:00:00.000000Z").Error; err != nil {
+		t.Fatal(err)
+	}
+	f := follow(t, s, trace, 0)
+	if got := f.take(t, 1)[0]; !strings.Contains(got, "following lines") {
+		t.Errorf("got %q", got)
+	}
+	f.nothing(t)
 }

@@ -10,7 +10,6 @@ import (
 	"unicode/utf8"
 
 	"github.com/google/uuid"
-	"github.com/jackc/pgx/v5/pgconn"
 	"gorm.io/gorm"
 
 	"github.com/infrakitchen/audit/trail"
@@ -33,7 +32,7 @@ const sqliteLines = 64
 // [Store.Follow] are notified.
 //
 // A line needs an ID, a TraceID, a CreatedAt and a level; text must be valid
-// UTF-8 without NUL, Fields a JSON object. Otherwise the error wraps
+// UTF-8 without NUL, Fields a JSON object of such text. Otherwise the error wraps
 // [trail.ErrLine] and [ErrInvalid], and nothing is written.
 func (s *Store) WriteLines(ctx context.Context, lines []trail.Line) error {
 	if len(lines) == 0 {
@@ -180,18 +179,6 @@ func expiry(l *Line) string {
 		return ""
 	}
 	return stamp(*l.ExpireAt)
-}
-
-// uniqueViolation is the SQLSTATE for a key that exists already.
-const uniqueViolation = "23505"
-
-// state returns the SQLSTATE of a PostgreSQL error, or nothing.
-func state(err error) string {
-	var pg *pgconn.PgError
-	if errors.As(err, &pg) {
-		return pg.Code
-	}
-	return ""
 }
 
 // unkeepable reports whether PostgreSQL refused a value, and will again: data

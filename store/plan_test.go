@@ -3,6 +3,7 @@ package store_test
 import (
 	"encoding/json"
 	"fmt"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -23,7 +24,18 @@ type reading struct {
 	onSQLite bool
 }
 
-func readings(t *testing.T, some trail.Entry) []reading {
+// readings are of a trail with an entry and a large trace, given by its entries.
+func readings(t *testing.T, some trail.Entry, large []store.Entry) []reading {
+	middle := large[len(large)/2].Seq
+	part := func(q store.TraceQuery, want int) func(*store.Store) error {
+		return func(s *store.Store) error {
+			got, err := s.TracePart(t.Context(), large[0].TraceID, q)
+			if err == nil && (len(got.Entries) != want || got.More != (want > 0)) {
+				return fmt.Errorf("%d entries, more %v", len(got.Entries), got.More)
+			}
+			return err
+		}
+	}
 	query := func(q store.Query) func(*store.Store) error {
 		return func(s *store.Store) error {
 			page, err := s.Entries(t.Context(), q)
@@ -58,6 +70,10 @@ func readings(t *testing.T, some trail.Entry) []reading {
 		{"frequent outcome", query(store.Query{Outcome: trail.Success}), true},
 		{"entry", func(s *store.Store) error { _, err := s.Entry(t.Context(), some.ID); return err }, true},
 		{"whole trace", func(s *store.Store) error { _, err := s.Trace(t.Context(), some.TraceID); return err }, true},
+		{"large trace", part(store.TraceQuery{Limit: 100}, 100), true},
+		{"large trace, further on", part(store.TraceQuery{After: middle, Limit: 100}, 100), true},
+		{"large trace, back", part(store.TraceQuery{Before: middle, Limit: 100}, 100), true},
+		{"large trace, anything new", part(store.TraceQuery{After: 1 << 40, Limit: 1}, 0), true},
 		{"events", func(s *store.Store) error { _, err := s.Events(t.Context()); return err }, false},
 		{"lines", func(s *store.Store) error { _, err := s.Lines(t.Context(), some.TraceID, 10); return err }, true},
 	}
@@ -90,7 +106,8 @@ func collect(t *testing.T, db *gorm.DB) *[]asked {
 }
 
 // load writes n entries over four months, each with an outcome and a line.
-func load(t *testing.T, db *gorm.DB, s *store.Store, first time.Time, n int) trail.Entry {
+// It also writes a large trace of half as many, and returns its first entries.
+func load(t *testing.T, db *gorm.DB, s *store.Store, first time.Time, n int) (some trail.Entry, large []store.Entry) {
 	t.Helper()
 	batch := make([]trail.Entry, n)
 	for i := range batch {
@@ -105,7 +122,18 @@ func load(t *testing.T, db *gorm.DB, s *store.Store, first time.Time, n int) tra
 		}
 		batch[i] = e
 	}
-	record(t, s, batch...)
+	bulk := make([]trail.Entry, n/2)
+	for i := range bulk {
+		e := entry(first.Add(time.Duration(i) * (50 * 24 * time.Hour / time.Duration(len(bulk))))) // in two months
+		e.Actor.ID, e.EntityID, e.Event, e.TraceID = "bulk", fmt.Sprintf("bulk %d", i), trail.Sync, bulk[0].ID
+		if i == 0 {
+			e.TraceID = e.ID
+		}
+		bulk[i] = e
+	}
+	record(t, s, batch[:n/2]...)
+	record(t, s, bulk...)
+	record(t, s, batch[n/2:]...)
 	for _, text := range []string{
 		`INSERT INTO audit_outcomes (trace_id, finished_at, outcome, duration_ms) SELECT id, created_at, 'success', 1 FROM audit_logs`,
 		`INSERT INTO execution_logs (id, trace_id, created_at, level, message, seq) SELECT id, id, created_at, 'info', 'x', 1 FROM audit_logs`,
@@ -115,7 +143,11 @@ func load(t *testing.T, db *gorm.DB, s *store.Store, first time.Time, n int) tra
 			t.Fatal(err)
 		}
 	}
-	return batch[n/2+1]
+	trace, err := s.Trace(t.Context(), bulk[0].ID)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return batch[n/2+1], trace.Entries
 }
 
 // plan is what is read of PostgreSQL's EXPLAIN.
@@ -145,53 +177,61 @@ func TestPlansOnPostgres(t *testing.T) {
 	const n, most = 12_000, 700
 	db := testdb.OpenPostgres(t)
 	s := migrated(t, db)
-	some := load(t, db, s, month(t, db, 0), n)
+	some, large := load(t, db, s, month(t, db, 0), n)
 	list := collect(t, db)
-	for i, r := range readings(t, some) {
+	for i, r := range readings(t, some, large) {
 		t.Run(r.name, func(t *testing.T) {
 			*list = nil
 			if err := r.do(s); err != nil {
 				t.Fatal(err)
 			}
-			last := (*list)[len(*list)-1]
-			var literals []string
-			for _, arg := range last.args {
-				literals = append(literals, "'"+strings.ReplaceAll(fmt.Sprint(arg), "'", "''")+"'")
-			}
-			name := fmt.Sprintf("reading%d", i)
-			execute := "EXECUTE " + name + " (" + strings.Join(literals, ", ") + ")"
-			if err := db.Connection(func(conn *gorm.DB) error {
-				if err := conn.Exec("PREPARE " + name + " AS " + last.text).Error; err != nil {
-					return err
+			for j, one := range slices.Clone(*list) {
+				if err := cheap(db, one, fmt.Sprintf("reading%d_%d", i, j), most); err != nil {
+					t.Error(err)
 				}
-				for range 8 { // five plans for the values at hand, then one for any
-					var text string
-					if err := conn.Raw("EXPLAIN (ANALYZE, FORMAT JSON) " + execute).Row().Scan(&text); err != nil {
-						return err
-					}
-					var plans []struct{ Plan plan }
-					if err := json.Unmarshal([]byte(text), &plans); err != nil {
-						return err
-					}
-					if read := plans[0].Plan.read(); read > most {
-						return fmt.Errorf("%v rows of %d were read, at most %d expected:\n%s\n%s", read, n, most, last.text, text)
-					}
-				}
-				return nil
-			}); err != nil {
-				t.Error(err)
 			}
 		})
 	}
+}
+
+// cheap fails if a statement reads more than a number of rows.
+func cheap(db *gorm.DB, statement asked, name string, most float64) error {
+	var literals []string
+	for _, arg := range statement.args {
+		literals = append(literals, "'"+strings.ReplaceAll(fmt.Sprint(arg), "'", "''")+"'")
+	}
+	execute := "EXECUTE " + name
+	if literals != nil {
+		execute += " (" + strings.Join(literals, ", ") + ")"
+	}
+	return db.Connection(func(conn *gorm.DB) error {
+		if err := conn.Exec("PREPARE " + name + " AS " + statement.text).Error; err != nil {
+			return err
+		}
+		for range 8 { // five plans for the values at hand, then one for any
+			var text string
+			if err := conn.Raw("EXPLAIN (ANALYZE, FORMAT JSON) " + execute).Row().Scan(&text); err != nil {
+				return err
+			}
+			var plans []struct{ Plan plan }
+			if err := json.Unmarshal([]byte(text), &plans); err != nil {
+				return err
+			}
+			if read := plans[0].Plan.read(); read > most {
+				return fmt.Errorf("%v rows were read, at most %v expected:\n%s\n%s", read, most, statement.text, text)
+			}
+		}
+		return nil
+	})
 }
 
 // No table is read from end to end without an index: SQLite's plan says so.
 func TestPlansOnSQLite(t *testing.T) {
 	db := testdb.OpenSQLite(t)
 	s := migrated(t, db)
-	some := load(t, db, s, noon, 3000)
+	some, large := load(t, db, s, noon, 3000)
 	list := collect(t, db)
-	for _, r := range readings(t, some) {
+	for _, r := range readings(t, some, large) {
 		if !r.onSQLite {
 			continue
 		}
@@ -200,25 +240,26 @@ func TestPlansOnSQLite(t *testing.T) {
 			if err := r.do(s); err != nil {
 				t.Fatal(err)
 			}
-			last := (*list)[len(*list)-1]
-			var steps []struct{ Detail string }
-			if err := db.Raw("EXPLAIN QUERY PLAN "+last.text, last.args...).Scan(&steps).Error; err != nil {
-				t.Fatal(err)
-			}
-			made, read := 0, 0 // of queries that are named as tables are
-			for _, step := range steps {
-				switch step.Detail {
-				case "CO-ROUTINE l", "MATERIALIZE l":
-					made++
-				case "SCAN l":
-					read++
+			for _, one := range slices.Clone(*list) {
+				var steps []struct{ Detail string }
+				if err := db.Raw("EXPLAIN QUERY PLAN "+one.text, one.args...).Scan(&steps).Error; err != nil {
+					t.Fatal(err)
 				}
-				if rest, ok := strings.CutPrefix(step.Detail, "SCAN "); ok && strings.Contains(rest, "_logs") && !strings.Contains(rest, "USING") {
-					read = made + 1
+				made, read := 0, 0 // of queries that are named as tables are
+				for _, step := range steps {
+					switch step.Detail {
+					case "CO-ROUTINE l", "MATERIALIZE l":
+						made++
+					case "SCAN l":
+						read++
+					}
+					if rest, ok := strings.CutPrefix(step.Detail, "SCAN "); ok && strings.Contains(rest, "_logs") && !strings.Contains(rest, "USING") {
+						read = made + 1
+					}
 				}
-			}
-			if read > made {
-				t.Errorf("a whole table is read:\n%s\n%v", last.text, steps)
+				if read > made {
+					t.Errorf("a whole table is read:\n%s\n%v", one.text, steps)
+				}
 			}
 		})
 	}

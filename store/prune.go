@@ -1,6 +1,7 @@
 package store
 
 import (
+	"bytes"
 	"context"
 	"database/sql"
 	"encoding/json"
@@ -37,7 +38,7 @@ type Pruned struct {
 	TraceID uuid.UUID `json:"-"`
 	// Lines is how many lines were deleted one by one.
 	Lines int64 `json:"lines"`
-	// Postponed is how many lines turned out to expire later or never, see
+	// Postponed is how many lines this prune found to expire later or never, see
 	// [WithRetention].
 	Postponed int64 `json:"postponed,omitempty"`
 	// Partitions are those dropped, with all their lines.
@@ -51,8 +52,11 @@ const (
 
 // Prune deletes the execution logs that have expired. Entries are never
 // deleted. On PostgreSQL a past monthly partition whose lines are all to be deleted
-// is dropped as a whole if the connection's role owns it; everything else is
-// deleted in batches, to keep locks short. It needs the right to DELETE, see
+// is dropped as a whole if the connection's role owns it. That takes an exclusive
+// lock of execution_logs: it is waited for two seconds at most, in which other
+// readers and writers of lines wait behind it, and is held while the partition is
+// checked once more. Everything else, partitions that were not to be had included,
+// is deleted in batches, to keep locks short. It needs the right to DELETE, see
 // docs/roles.md, and may be called by several processes at once.
 //
 // Each prune that finds something is an action in the trail, with the event
@@ -164,19 +168,29 @@ func (p *pruning) run(ctx context.Context) error {
 		if err != nil || len(lines) == 0 {
 			return err
 		}
-		if err := p.batch(ctx, lines); err != nil {
+		if err := p.batch(ctx, lines); err != nil && state(err) != deadlock {
 			return err
 		}
 	}
 }
 
-// batch deletes lines, except those that by now are known to expire later.
+// batch deletes lines, except those that by now are known to expire later. Some
+// may have been deleted or postponed by another prune meanwhile; after a deadlock
+// with it, the caller looks again.
 func (p *pruning) batch(ctx context.Context, lines []Line) error {
 	postponed, err := p.postponed(ctx, lines)
 	if err != nil {
 		return err
 	}
-	return p.write(ctx).Transaction(func(tx *gorm.DB) error {
+	// In one order, so that prunes do not wait for each other crosswise.
+	slices.SortFunc(lines, func(a, b Line) int { return bytes.Compare(a.ID[:], b.ID[:]) })
+	goes, args := p.goes()
+	var did Pruned
+	err = p.write(ctx).Transaction(func(tx *gorm.DB) error {
+		change := func(text string, args ...any) (int64, error) {
+			done := tx.Exec(text, args...)
+			return done.RowsAffected, done.Error
+		}
 		var ids []string
 		for _, l := range lines {
 			at, later := postponed[l.ID]
@@ -184,22 +198,27 @@ func (p *pruning) batch(ctx context.Context, lines []Line) error {
 				ids = append(ids, l.ID.String())
 				continue
 			}
-			if err := tx.Exec(`UPDATE execution_logs SET expire_at = ? WHERE id = ?`, at, l.ID.String()).Error; err != nil {
+			n, err := change(`UPDATE execution_logs SET expire_at = ? WHERE id = ? AND expire_at <= ?`, at, l.ID.String(), p.now)
+			if err != nil {
 				return err
 			}
+			did.Postponed += n
 		}
-		var deleted int64
 		for chunk := range slices.Chunk(ids, 1000) {
-			done := tx.Exec(`DELETE FROM execution_logs WHERE id IN ?`, chunk)
-			if done.Error != nil {
-				return done.Error
+			n, err := change(`DELETE FROM execution_logs WHERE id IN ? AND `+goes, append([]any{chunk}, args...)...)
+			if err != nil {
+				return err
 			}
-			deleted += done.RowsAffected
+			did.Lines += n
 		}
-		p.did.Lines += deleted
-		p.did.Postponed += int64(len(postponed))
 		return nil
 	})
+	if err != nil {
+		return err // what was done in it has been undone
+	}
+	p.did.Lines += did.Lines
+	p.did.Postponed += did.Postponed
+	return nil
 }
 
 // postponed returns the new expiry of those lines that got theirs before the
@@ -262,17 +281,33 @@ ORDER BY c.relname`, p.now)
 // partition drops a partition if all of its lines are to be deleted and no
 // reader holds it for long. What it does not drop is deleted in batches.
 func (p *pruning) partition(ctx context.Context, name string) error {
+	dropped, err := p.drop(ctx, name)
+	if dropped && err == nil {
+		p.did.Partitions = append(p.did.Partitions, name)
+	}
+	switch state(err) {
+	case lockNotAvailable, deadlock, undefinedTable: // the last one: another prune was faster
+		return nil
+	default:
+		return err
+	}
+}
+
+func (p *pruning) drop(ctx context.Context, name string) (dropped bool, err error) {
 	goes, args := p.goes()
 	table := p.db.Statement.Quote(name)
 	stays := `SELECT EXISTS (SELECT FROM ` + table + ` WHERE (` + goes + `) IS NOT TRUE)`
-	dropped := false
-	err := p.write(ctx).Transaction(func(tx *gorm.DB) error {
-		var some bool
-		if err := tx.Raw(stays, args...).Scan(&some).Error; err != nil || some {
-			return err
-		}
+	// Most partitions stay: that is found out without a lock that others notice.
+	var some bool
+	if err := p.write(ctx).Raw(stays, args...).Scan(&some).Error; err != nil || some {
+		return false, err
+	}
+	err = p.write(ctx).Transaction(func(tx *gorm.DB) error {
 		for _, statement := range []string{
 			`SET LOCAL lock_timeout = '2s'`,
+			// As all who read or write lines lock them: first the whole, which DROP
+			// needs as well, then the part. The other way round is a deadlock.
+			`LOCK TABLE ONLY execution_logs IN ACCESS EXCLUSIVE MODE`,
 			`LOCK TABLE ` + table + ` IN ACCESS EXCLUSIVE MODE`,
 		} {
 			if err := tx.Exec(statement).Error; err != nil {
@@ -285,12 +320,5 @@ func (p *pruning) partition(ctx context.Context, name string) error {
 		dropped = true
 		return tx.Exec(`DROP TABLE ` + table).Error
 	})
-	if err == nil && dropped {
-		p.did.Partitions = append(p.did.Partitions, name)
-	}
-	const lockNotAvailable = "55P03"
-	if state(err) == lockNotAvailable {
-		return nil
-	}
-	return err
+	return dropped, err
 }

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -165,6 +166,178 @@ func TestPrunePartitions(t *testing.T) {
 	}
 	if n := count(t, db, "execution_logs"); n != 1 {
 		t.Errorf("%d lines are left, one expected", n)
+	}
+}
+
+// Prunes that drop partitions, and each other's, do not get in the way of those
+// who read and write lines.
+func TestPruneBesideReaders(t *testing.T) {
+	t.Parallel()
+	const months, readers, prunes = 8, 4, 2
+	e := engines[1]
+	dsn := e.dsn(t)
+	db := e.open(t, dsn)
+	s := migrated(t, db)
+	makePartitions(t, db, months)
+	trace := trail.NewID(noon)
+	var wg sync.WaitGroup
+	stop := make(chan struct{})
+	loop := func(f func(*store.Store) error) {
+		own, err := store.New(e.open(t, dsn))
+		if err != nil {
+			t.Fatal(err)
+		}
+		wg.Go(func() {
+			for {
+				select {
+				case <-stop:
+					return
+				default:
+				}
+				if err := f(own); err != nil {
+					t.Errorf("beside prunes: %v", err)
+					return
+				}
+			}
+		})
+	}
+	for range readers {
+		loop(func(s *store.Store) error {
+			_, err := s.Logs(t.Context(), store.LogQuery{TraceID: trace})
+			return err
+		})
+	}
+	loop(func(s *store.Store) error { return s.WriteLines(t.Context(), numbered(trace, 3)) })
+
+	dropped := 0
+	for i := range months {
+		var lines []store.Line
+		for j := range 300 {
+			l := line(trail.NewID(noon), int64(j))
+			l.CreatedAt = month(t, db, i).Add(time.Duration(j) * time.Minute)
+			if j%3 == 0 { // all of one month go at once, and some of the next one
+				l.CreatedAt = month(t, db, i+1)
+			}
+			l.ID, l.ExpireAt = trail.NewID(l.CreatedAt), &l.CreatedAt
+			lines = append(lines, l)
+		}
+		write(t, s, lines...)
+		var mu sync.Mutex
+		var pruning sync.WaitGroup
+		for range prunes {
+			pruning.Go(func() {
+				done, err := s.Prune(t.Context(), store.PruneOptions{Now: month(t, db, i+1), Batch: 20})
+				if err != nil {
+					t.Errorf("a prune: %v", err)
+				}
+				mu.Lock()
+				dropped += len(done.Partitions)
+				mu.Unlock()
+			})
+		}
+		pruning.Wait()
+	}
+	close(stop)
+	wg.Wait()
+	t.Logf("%d of %d partitions were dropped", dropped, months)
+	if dropped == 0 {
+		t.Error("no partition was dropped")
+	}
+}
+
+// A reader that holds on to the table costs a prune its partition, not an error.
+func TestPrunePartitionInUse(t *testing.T) {
+	t.Parallel()
+	db := testdb.OpenPostgres(t)
+	s := migrated(t, db)
+	at := month(t, db, 1)
+	l := line(trail.NewID(at), 1)
+	l.ID, l.CreatedAt, l.ExpireAt = trail.NewID(at), at, &at
+	write(t, s, l)
+	err := db.Transaction(func(tx *gorm.DB) error {
+		if n := count(t, tx, "execution_logs"); n != 1 {
+			t.Errorf("%d lines", n)
+		}
+		done, err := s.Prune(t.Context(), store.PruneOptions{Now: month(t, db, 2)})
+		if err != nil || done.Lines != 1 || done.Partitions != nil {
+			t.Errorf("%+v, %v", done, err)
+		}
+		return err
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+}
+
+// What a transaction did that could not be committed was not done.
+func TestPruneIsRefusedAtCommit(t *testing.T) {
+	db := testdb.OpenPostgres(t)
+	s := migrated(t, db)
+	lines := numbered(trail.NewID(noon), 3)
+	past := noon.Add(-1)
+	for i := range lines {
+		lines[i].ExpireAt = &past
+	}
+	write(t, s, lines...)
+	for _, text := range []string{
+		`CREATE FUNCTION never() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN RAISE EXCEPTION 'never'; END $$`,
+		`CREATE CONSTRAINT TRIGGER never AFTER DELETE ON execution_logs DEFERRABLE INITIALLY DEFERRED
+FOR EACH ROW EXECUTE FUNCTION never()`,
+	} {
+		if err := db.Exec(text).Error; err != nil {
+			t.Fatal(err)
+		}
+	}
+	done, err := s.Prune(t.Context(), store.PruneOptions{Now: noon})
+	if err == nil || !strings.Contains(err.Error(), "never") || done.Lines != 0 || count(t, db, "execution_logs") != 3 {
+		t.Errorf("%+v, %v; %d lines are left", done, err, count(t, db, "execution_logs"))
+	}
+	trace, err := s.Trace(t.Context(), done.TraceID)
+	if err != nil || len(trace.Entries) != 1 || trace.Action.Result != trail.Failure {
+		t.Errorf("the trail says %+v, %v", trace.Entries, err)
+	}
+}
+
+// Of prunes at the same time, each counts what it did itself.
+func TestPrunesCountOnce(t *testing.T) {
+	const all, prunes = 300, 3
+	db := testdb.OpenPostgres(t)
+	migrated(t, db)
+	s, err := store.New(db, store.WithRetention(store.Keep{Event: trail.Update, For: time.Hour}, store.Keep{Event: "login", For: time.Minute}))
+	if err != nil {
+		t.Fatal(err)
+	}
+	var lines []store.Line
+	var actions []trail.Entry
+	for i := range all {
+		e := entry(noon)
+		if i%2 == 0 {
+			e.Event = "login"
+		}
+		l := line(e.ID, int64(i))
+		l.CreatedAt = noon
+		actions, lines = append(actions, e), append(lines, l)
+	}
+	write(t, s, lines...)
+	record(t, s, actions...)
+	var mu sync.Mutex
+	var wg sync.WaitGroup
+	var sum store.Pruned
+	for range prunes {
+		wg.Go(func() {
+			done, err := s.Prune(t.Context(), store.PruneOptions{Now: noon.Add(30 * time.Minute), Batch: 10})
+			if err != nil {
+				t.Error(err)
+			}
+			mu.Lock()
+			defer mu.Unlock()
+			sum.Lines += done.Lines
+			sum.Postponed += done.Postponed
+		})
+	}
+	wg.Wait()
+	if sum.Lines != all/2 || sum.Postponed != all/2 || count(t, db, "execution_logs") != all/2 {
+		t.Errorf("%+v of %d lines, %d are left", sum, all, count(t, db, "execution_logs"))
 	}
 }
 

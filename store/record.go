@@ -14,10 +14,11 @@ import (
 // any transaction of the caller, and skips an entry whose ID is stored already.
 // A single entry takes one round trip.
 //
-// An entry needs an ID, a TraceID, an event and an outcome; a zero CreatedAt
-// means the instant in the ID. Times are truncated to microseconds. Images and
-// context must be JSON objects. Otherwise nothing is written and the error
-// wraps [ErrInvalid] and names the entry's field.
+// An entry needs an ID, a TraceID, a kind of actor, an event and an outcome; a
+// zero CreatedAt means the instant in the ID. Times are truncated to
+// microseconds. Text must be valid UTF-8 without NUL, images and context JSON
+// objects of such text. Otherwise nothing is written and the error wraps
+// [ErrInvalid] and names the entry's field.
 func (s *Store) Record(ctx context.Context, entries ...trail.Entry) error {
 	for i := range entries {
 		if err := check(&entries[i]); err != nil {

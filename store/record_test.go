@@ -247,6 +247,7 @@ func TestRecordRefuses(t *testing.T) {
 		"no id":              {func(e *trail.Entry) { e.ID = uuid.Nil }, "ID"},
 		"no trace":           {func(e *trail.Entry) { e.TraceID = uuid.Nil }, "TraceID"},
 		"no event":           {func(e *trail.Entry) { e.Event = "" }, "Event"},
+		"no kind":            {func(e *trail.Entry) { e.Actor.Kind = "" }, "Actor.Kind"},
 		"no outcome":         {func(e *trail.Entry) { e.Outcome = "" }, "Outcome"},
 		"unknown outcome":    {func(e *trail.Entry) { e.Outcome = "fine" }, "Outcome"},
 		"no time to be had":  {func(e *trail.Entry) { e.ID, e.CreatedAt = uuid.New(), time.Time{} }, "CreatedAt"},
@@ -255,6 +256,10 @@ func TestRecordRefuses(t *testing.T) {
 		"two objects":        {func(e *trail.Entry) { e.After = json.RawMessage(`{}{}`) }, "After"},
 		"empty JSON":         {func(e *trail.Entry) { e.Context = json.RawMessage{} }, "Context"},
 		"null JSON":          {func(e *trail.Entry) { e.Context = json.RawMessage(`null`) }, "Context"},
+		"NUL in an image":    {func(e *trail.Entry) { e.Before = json.RawMessage(`{"a": ["\u0000"]}`) }, "Before"},
+		"NUL in a name":      {func(e *trail.Entry) { e.After = json.RawMessage(`{"a\\\u0000b": 1}`) }, "After"},
+		"NUL in the context": {func(e *trail.Entry) { e.Context = json.RawMessage(`{"reason": "a\u0000"}`) }, "Context"},
+		"image not UTF-8":    {func(e *trail.Entry) { e.After = json.RawMessage("{\"a\": \"\xff\"}") }, "After"},
 		"NUL":                {func(e *trail.Entry) { e.EntityID = "a\x00b" }, "EntityID"},
 		"not UTF-8":          {func(e *trail.Entry) { e.Actor.Name = "a\xffb" }, "Actor.Name"},
 		"not UTF-8, again":   {func(e *trail.Entry) { e.Tenant = "\xc3" }, "Tenant"},
@@ -277,6 +282,21 @@ func TestRecordRefuses(t *testing.T) {
 	})
 }
 
+// What only looks like a NUL character is kept.
+func TestRecordKeepsEscapes(t *testing.T) {
+	each(t, func(t *testing.T, _ *gorm.DB, s *store.Store) {
+		e := entry(noon)
+		e.After = json.RawMessage(`{"a": "\\u0000", "b": "\\\\u0000\\", "c": "\u0001"}`)
+		e.Context = json.RawMessage(`{"\\u0000": "u0000"}`)
+		record(t, s, e)
+		got, err := s.Entry(t.Context(), e.ID)
+		if err != nil {
+			t.Fatal(err)
+		}
+		checkEntry(t, e, got.Entry)
+	})
+}
+
 // What the database refuses is refused as a whole.
 func TestRecordAllOrNone(t *testing.T) {
 	db := testdb.OpenPostgres(t)
@@ -285,7 +305,7 @@ func TestRecordAllOrNone(t *testing.T) {
 	for i := range batch {
 		batch[i] = entry(noon)
 	}
-	batch[2400].After = json.RawMessage(`{"a": "\u0000"}`) // jsonb has no such character
+	batch[2400].After = json.RawMessage(`{"a": 1e200000}`) // jsonb has no such number
 	if err := s.Record(t.Context(), batch...); err == nil {
 		t.Fatal("no error")
 	}

@@ -91,7 +91,7 @@ type (
 )
 
 func (q *request) apiEntries() error {
-	query, err := parseQuery(q.URL.Query(), q.handler.options)
+	query, err := parseQuery(q.values, q.handler.options)
 	if err != nil {
 		return err
 	}
@@ -110,7 +110,7 @@ func (q *request) apiTrace(id string) error {
 	if err != nil {
 		return err
 	}
-	f, err := q.read(traceID, firstLines(maxLines))
+	f, err := q.read(traceID, store.TraceQuery{}, firstLines(maxLines))
 	if err != nil {
 		return err
 	}
@@ -133,7 +133,7 @@ func (q *request) apiLines(id string) error {
 	if err != nil {
 		return err
 	}
-	values := q.URL.Query()
+	values := q.values
 	for name, all := range values {
 		if name != paramLimit && name != paramCursor && name != paramOrder || len(all) > 1 {
 			return badRequest("There is no parameter %.60q, or it is given twice. The parameters are limit, order and cursor.", name)

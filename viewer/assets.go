@@ -53,7 +53,7 @@ func (q *request) asset(name string) error {
 	if !ok {
 		return errNoPage
 	}
-	if q.URL.Query().Get("v") == version {
+	if q.values.Get("v") == version {
 		q.w.Header().Set("Cache-Control", "private, max-age=31536000, immutable")
 	}
 	q.send(200, a.kind, bytes.NewBuffer(a.content))

@@ -26,9 +26,9 @@
 // model, entity), order (asc, desc; default desc), limit (1 to 500) and cursor.
 // Those of /api/traces/{id}/lines are limit, order (default asc) and cursor. An
 // empty parameter counts as absent; an unknown or invalid one is answered with
-// 400 and named. The page of a trace shows a hundred changes: those after the
-// number given by skip, or those around the one whose id is entry. Its
-// parameter lines is the cursor of a page of log lines.
+// 400 and named, as are parameters that cannot be parsed or exceed 40 KiB. The page of a trace shows a hundred changes: the first, those
+// after or before the seq given by after or before, or those from the one on
+// whose id is entry. Its parameter lines is the cursor of a page of log lines.
 //
 // While an action is in progress, the page of its trace shows the last lines of
 // its log, and new ones as they arrive. With follow=0 it does not; with follow=1

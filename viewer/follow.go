@@ -5,8 +5,10 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"math"
 	"net/http"
 	"net/url"
+	"slices"
 	"strconv"
 	"time"
 
@@ -43,23 +45,21 @@ var ordinary = pace{look: time.Second, settle: 1500 * time.Millisecond, beat: 15
 
 // The parameters of a stream.
 const (
-	paramAfter = "after" // the Seq of the last line that the page has
-	paramSeen  = "seen"  // the newest entry that it has
+	paramAfterLine = "after" // the Seq of the last line that the page has
+	paramSeen      = "seen"  // that of the last entry that it has
 )
 
 var errBusy = &problem{http.StatusServiceUnavailable, "Too many pages are following actions. Try again later."}
 
 // streamAddress is where a page gets what it does not have yet.
 func streamAddress(root string, f found, after int64) string {
-	values := url.Values{paramAfter: {strconv.FormatInt(after, 10)}}
-	if !f.More { // otherwise it does not have everything, and says so already
-		seen := f.ID
+	values := url.Values{paramAfterLine: {strconv.FormatInt(after, 10)}}
+	if !f.More && f.part.Before == 0 { // otherwise it does not have everything, and says so already
+		seen := f.part.After
 		for _, e := range f.Entries {
-			if bytes.Compare(e.ID[:], seen[:]) > 0 {
-				seen = e.ID
-			}
+			seen = max(seen, e.Seq)
 		}
-		values.Set(paramSeen, seen.String())
+		values.Set(paramSeen, strconv.FormatInt(seen, 10))
 	}
 	return root + "traces/" + f.ID.String() + "/follow?" + values.Encode()
 }
@@ -73,13 +73,13 @@ func (q *request) follow(text string) error {
 	}
 	ctx, cancel := context.WithTimeout(q.Context(), streamFor)
 	defer cancel()
-	f := follower{request: *q, id: id}
+	f := follower{request: *q, id: id, seen: math.MaxInt64}
 	f.Request = q.WithContext(ctx)
-	if err := f.parse(); err != nil {
+	if err := f.start(); err != nil {
 		return err
 	}
 	if _, err := q.handler.store.Entry(q.Context(), id); errors.Is(err, store.ErrNotFound) {
-		_, err = q.read(id, firstLines(1)) // it may have nothing else so far
+		_, err = q.read(id, store.TraceQuery{Limit: 1}, firstLines(1)) // it may have nothing else so far
 		if err != nil {
 			return err
 		}
@@ -116,17 +116,16 @@ type follower struct {
 	request
 	id    uuid.UUID
 	out   *stream
-	after int64     // the greatest Seq of the lines that were sent
-	seen  uuid.UUID // changes after this one are news; Nil: none are
+	after int64 // the greatest Seq of the lines that were sent
+	seen  int64 // changes with a greater Seq are news
 	ended trail.Result
 	quiet time.Time // since when nothing has come, once it has ended
 }
 
-// parse reads where to start. What a browser remembers of a broken stream wins
+// start reads where to start. What a browser remembers of a broken stream wins
 // over the address, which is as old as the page.
-func (f *follower) parse() (err error) {
-	values := f.URL.Query()
-	after := values.Get(paramAfter)
+func (f *follower) start() (err error) {
+	after := f.values.Get(paramAfterLine)
 	if last := f.Header.Get("Last-Event-ID"); last != "" {
 		after = last
 	}
@@ -135,8 +134,8 @@ func (f *follower) parse() (err error) {
 			return badRequest("after is %.60q; it must be the position of a line, as in the ids of events.", after)
 		}
 	}
-	if seen := values.Get(paramSeen); seen != "" {
-		f.seen, err = parseID(seen)
+	if seen := f.values.Get(paramSeen); seen != "" {
+		f.seen, err = parsePlace(paramSeen, seen)
 	}
 	return err
 }
@@ -259,29 +258,21 @@ func (f *follower) look() (over bool, err error) {
 		_ = f.out.event("end", "", string(f.ended)) // it is the last word, heard or not
 		return true, nil
 	}
-	if f.seen != uuid.Nil {
-		news, err := f.handler.store.Entries(f.Context(), store.Query{
-			TraceID: f.id, From: trail.Time(f.seen).Add(time.Microsecond), Limit: 1,
-		})
-		if err != nil {
-			return false, err
-		}
-		if len(news.Entries) > 0 {
-			f.seen = uuid.Nil // once is enough
-			if f.out.event("changes", "", "more") != nil {
-				return true, nil
-			}
-		}
-	}
-	e, err := f.handler.store.Entry(f.Context(), f.id)
+	news, err := f.handler.store.TracePart(f.Context(), f.id, store.TraceQuery{After: f.seen, Limit: 2})
 	if errors.Is(err, store.ErrNotFound) { // it is recorded when it ends
 		return false, nil
 	}
 	if err != nil {
 		return false, err
 	}
-	if e.Result != trail.Pending {
-		f.ended, f.quiet = e.Result, time.Now()
+	if slices.ContainsFunc(news.Entries, func(e store.Entry) bool { return e.ID != f.id }) {
+		f.seen = math.MaxInt64 // once is enough
+		if f.out.event("changes", "", "more") != nil {
+			return true, nil
+		}
+	}
+	if !pending(news) {
+		f.ended, f.quiet = news.Action.Result, time.Now()
 	}
 	return false, nil
 }

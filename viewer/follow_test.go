@@ -256,7 +256,7 @@ func TestFollowGoesOn(t *testing.T) {
 				t.Errorf("the id %q: status %d", header, a.StatusCode)
 			}
 		}
-		for _, query := range []string{"after=x", "seen=7"} {
+		for _, query := range []string{"after=x", "seen=x", "seen=-1"} {
 			ask(t, h, http.MethodGet, path+"?"+query).must(http.StatusBadRequest)
 		}
 	})
@@ -373,7 +373,7 @@ func TestFollowIsForThoseWhoMay(t *testing.T) {
 	r.logged(id, "secret")
 	path := "/traces/" + id.String() + "/follow"
 	a := ask(t, r.handler(func(o *viewer.Options) {
-		o.Authorize = func(*http.Request) error { return errors.New("no") }
+		o.Authorize = func(*http.Request) error { return viewer.ErrForbidden }
 	}), http.MethodGet, path)
 	a.must(http.StatusForbidden)
 	if strings.Contains(a.Body.String(), "secret") || a.Header().Get("Content-Type") == "text/event-stream" {
@@ -506,28 +506,65 @@ func (c *counting) FlushError() error {
 }
 
 func TestFollowersAreBounded(t *testing.T) {
-	r := newTrail(t, testdb.OpenSQLite(t))
+	for _, c := range []struct{ option, most int }{{0, 20}, {2, 2}} {
+		t.Run(fmt.Sprint(c.option), func(t *testing.T) {
+			r := newTrail(t, testdb.OpenSQLite(t))
+			id := at(0)
+			r.running(id)
+			r.logged(id, "one")
+			h := r.lively(func(o *viewer.Options) { o.MaxFollowers = c.option })
+			path := "/traces/" + id.String() + "/follow"
+			var first *listener
+			for range c.most {
+				first = listen(t, h, path)
+				first.take(1)
+			}
+			a := ask(t, h, http.MethodGet, path)
+			a.must(http.StatusServiceUnavailable)
+			if a.Header().Get("Retry-After") == "" {
+				t.Error("it does not say when to come again")
+			}
+			page(t, h, "/traces/"+id.String()) // there are other ways to see it
+			first.leave()
+			for { // as soon as that one has gone
+				if l := listen(t, h, path); l.StatusCode == http.StatusOK {
+					l.take(1)
+					return
+				}
+				time.Sleep(time.Millisecond)
+			}
+		})
+	}
+}
+
+// What followers take of a pool is what the documentation says, however much is
+// logged.
+func TestFollowersTakeFewConnections(t *testing.T) {
+	const followers = 5
+	r := newTrail(t, testdb.OpenPostgres(t))
+	pool, err := r.db.DB()
+	if err != nil {
+		t.Fatal(err)
+	}
+	pool.SetMaxIdleConns(100) // so that those once open stay open, and can be counted
 	id := at(0)
 	r.running(id)
-	r.logged(id, "one")
-	h := r.lively(func(o *viewer.Options) { o.MaxFollowers = 2 })
-	path := "/traces/" + id.String() + "/follow"
-	first, second := listen(t, h, path), listen(t, h, path)
-	first.take(1)
-	second.take(1)
-	a := ask(t, h, http.MethodGet, path)
-	a.must(http.StatusServiceUnavailable)
-	if a.Header().Get("Retry-After") == "" {
-		t.Error("it does not say when to come again")
+	r.logged(id, "0")
+	h := r.lively()
+	var all []*listener
+	for range followers {
+		l := listen(t, h, "/traces/"+id.String()+"/follow")
+		l.take(1)
+		all = append(all, l)
 	}
-	page(t, h, "/traces/"+id.String()) // there are other ways to see it
-	first.leave()
-	for { // as soon as that one has gone
-		if l := listen(t, h, path); l.StatusCode == http.StatusOK {
+	for i := range 10 {
+		r.logged(id, fmt.Sprint(i))
+		for _, l := range all {
 			l.take(1)
-			return
 		}
-		time.Sleep(time.Millisecond)
+	}
+	if n := pool.Stats().OpenConnections; n > 2*followers+2 { // and one that writes
+		t.Errorf("%d followers have opened %d connections", followers, n)
 	}
 }
 

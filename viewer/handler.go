@@ -67,6 +67,7 @@ type request struct {
 	w       http.ResponseWriter
 	path    string // below the mount point, without a leading slash
 	root    string // the relative path back there: "./", "../", ...
+	values  url.Values
 }
 
 // place returns where a request is below the mount point, and the path back.
@@ -79,7 +80,26 @@ func place(r *http.Request) (below, root string) {
 	return below, strings.Repeat("../", depth)
 }
 
+// maxQuery bounds what is read of the parameters, in bytes: more than twice the
+// longest cursor.
+const maxQuery = 40 << 10
+
+// parse reads the parameters. What cannot be read is refused: without a filter
+// that was asked for, a page would show too much.
+func (q *request) parse() (err error) {
+	if n := len(q.URL.RawQuery); n > maxQuery {
+		return badRequest("The parameters have %d bytes; at most %d are read.", n, maxQuery)
+	}
+	if q.values, err = url.ParseQuery(q.URL.RawQuery); err != nil {
+		return badRequest("The parameters cannot be read: %.120q. Characters other than letters and digits must be escaped.", err.Error())
+	}
+	return nil
+}
+
 func (q *request) route() error {
+	if err := q.parse(); err != nil {
+		return err
+	}
 	if q.URL.Path == "" && q.atPrefix() {
 		return nil
 	}
@@ -88,7 +108,7 @@ func (q *request) route() error {
 	case q.path == "":
 		return q.list()
 	case q.path == "find":
-		return q.find(q.URL.Query().Get("id"))
+		return q.find(q.values.Get("id"))
 	case kind == "entries" && id != "":
 		return q.find(id)
 	case kind == "traces" && strings.HasSuffix(id, "/follow"):
@@ -159,9 +179,13 @@ func parseID(text string) (uuid.UUID, error) {
 	return id, nil
 }
 
-// refuse answers a request that was not authorized.
+// refuse answers a request that was not authorized. If the reason is not that it
+// may not be, but that something failed, somebody must know.
 func (q *request) refuse(err error) {
 	if !errors.Is(err, ErrUnauthenticated) {
+		if !errors.Is(err, ErrForbidden) && q.Context().Err() == nil {
+			q.handler.options.OnError(q.Request, fmt.Errorf("viewer: Options.Authorize: %w", err))
+		}
 		q.fail(http.StatusForbidden, "You may not see the audit log.")
 		return
 	}

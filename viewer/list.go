@@ -68,7 +68,7 @@ type row struct {
 type pager struct{ First, Previous, Next, FirstLabel, PreviousLabel, NextLabel string }
 
 func (q *request) list() error {
-	values := q.URL.Query()
+	values := q.values
 	query, err := parseQuery(values, q.handler.options)
 	if err != nil {
 		return err

@@ -83,6 +83,9 @@ func parseQuery(values url.Values, o Options) (store.Query, error) {
 	if q.To, err = parseTime(paramTo, values, o.Location); err != nil {
 		return q, err
 	}
+	if !q.From.IsZero() && !q.To.IsZero() && q.To.Before(q.From) {
+		return q, badRequest("to is %.60q, which is before from, %.60q.", values.Get(paramTo), values.Get(paramFrom))
+	}
 	if v := values.Get(paramLimit); v != "" {
 		q.Limit, err = strconv.Atoi(v)
 		if err != nil || q.Limit < 1 || q.Limit > store.MaxLimit {

@@ -60,7 +60,7 @@ func addresses(id fmt.Stringer) []string {
 func TestHeaders(t *testing.T) {
 	r, ids := library(t, testdb.OpenSQLite(t))
 	closed := newTrail(t, testdb.OpenSQLite(t))
-	refused := errors.New("no")
+	refused := viewer.ErrForbidden
 	for name, h := range map[string]http.Handler{
 		"allowed": r.handler(),
 		"refused": r.handler(func(o *viewer.Options) { o.Authorize = func(*http.Request) error { return refused } }),
@@ -102,14 +102,22 @@ func TestAuthorizeIsAskedFirst(t *testing.T) {
 		err       error
 		status    int
 		challenge string
+		reported  bool
 	}{
-		{"not allowed", errors.New("role viewer is missing: <secret>"), http.StatusForbidden, ""},
-		{"nobody", viewer.ErrUnauthenticated, http.StatusUnauthorized, `Basic realm="audit"`},
-		{"nobody, wrapped", fmt.Errorf("session: %w", viewer.ErrUnauthenticated), http.StatusUnauthorized, `Basic realm="audit"`},
+		{"not allowed", viewer.ErrForbidden, http.StatusForbidden, "", false},
+		{"not allowed, wrapped", fmt.Errorf("role viewer is missing: <secret>: %w", viewer.ErrForbidden), http.StatusForbidden, "", false},
+		{"nobody", viewer.ErrUnauthenticated, http.StatusUnauthorized, `Basic realm="audit"`, false},
+		{"nobody, wrapped", fmt.Errorf("session: %w", viewer.ErrUnauthenticated), http.StatusUnauthorized, `Basic realm="audit"`, false},
+		{"it cannot be told", errors.New("no answer from <secret>"), http.StatusForbidden, "", true},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			asked := 0
+			asked, reported := 0, 0
 			h := r.handler(func(o *viewer.Options) {
+				o.OnError = func(_ *http.Request, err error) {
+					if reported++; !errors.Is(err, c.err) {
+						t.Errorf("reported: %v", err)
+					}
+				}
 				o.Challenge = `Basic realm="audit"`
 				o.Authorize = func(*http.Request) error { asked++; return c.err }
 			})
@@ -126,6 +134,9 @@ func TestAuthorizeIsAskedFirst(t *testing.T) {
 				}
 				if asked != i+1 {
 					t.Errorf("%s: asked %d times", address, asked)
+				}
+				if c.reported && reported != asked || !c.reported && reported != 0 {
+					t.Errorf("%s: reported %d times, asked %d times", address, reported, asked)
 				}
 			}
 			ask(t, h, http.MethodDelete, "/").must(c.status)
@@ -147,7 +158,7 @@ func TestAuthorizeSeesTheRequest(t *testing.T) {
 	h := r.handler(func(o *viewer.Options) {
 		o.Authorize = func(q *http.Request) error {
 			if q.Header.Get("X-Role") != "auditor" {
-				return errors.New("no auditor")
+				return viewer.ErrForbidden
 			}
 			return nil
 		}

@@ -32,7 +32,6 @@ type traceView struct {
 	Facts          []fact
 	Changes        []change
 	Previous, Next string // the addresses of the changes before and after
-	Rest           string // the address of all changes, if too many for this page
 	Lines          []line
 	LinesBefore    string // the address of the lines before
 	LinesNext      string // and of those after
@@ -51,16 +50,17 @@ type change struct {
 	Raw                 string // images that are not objects
 }
 
-// found is everything about one trace, with a part of its lines.
+// found is a trace, with a part of its entries and of its lines.
 type found struct {
 	store.Trace
+	part  store.TraceQuery
 	lines store.LogPage
 }
 
-// read reads a trace, and the lines asked for. A trace in progress that has only
-// log lines so far is found as well.
-func (q *request) read(id uuid.UUID, lines func(store.Trace) store.LogQuery) (found, error) {
-	trace, err := q.handler.store.Trace(q.Context(), id)
+// read reads a part of a trace, and the lines asked for. A trace in progress
+// that has only log lines so far is found as well.
+func (q *request) read(id uuid.UUID, part store.TraceQuery, lines func(store.Trace) store.LogQuery) (found, error) {
+	trace, err := q.handler.store.TracePart(q.Context(), id, part)
 	missing := errors.Is(err, store.ErrNotFound)
 	if err != nil && !missing {
 		return found{}, err
@@ -72,7 +72,7 @@ func (q *request) read(id uuid.UUID, lines func(store.Trace) store.LogQuery) (fo
 	if missing && len(page.Lines) == 0 {
 		return found{}, err
 	}
-	f := found{Trace: trace, lines: page}
+	f := found{Trace: trace, part: part, lines: page}
 	f.ID = id
 	return f, nil
 }
@@ -102,7 +102,7 @@ func (q *request) find(text string) error {
 	}
 	entry, err := q.handler.store.Entry(q.Context(), id)
 	if errors.Is(err, store.ErrNotFound) {
-		if _, err = q.read(id, firstLines(1)); err != nil {
+		if _, err = q.read(id, store.TraceQuery{Limit: 1}, firstLines(1)); err != nil {
 			return err
 		}
 		entry.ID, entry.TraceID = id, id
@@ -118,7 +118,7 @@ func (q *request) find(text string) error {
 func entryAddress(root string, trace, entry uuid.UUID) string {
 	address := root + "traces/" + trace.String()
 	if entry != trace {
-		address += "?entry=" + entry.String() + "#" + anchor(entry.String())
+		address += "?" + paramEntry + "=" + entry.String() + "#" + anchor(entry.String())
 	}
 	return address
 }
@@ -131,9 +131,13 @@ func (q *request) trace(text string) error {
 	if err != nil {
 		return err
 	}
-	values := q.URL.Query()
+	values := q.values
+	part, earlier, err := q.part(id, values)
+	if err != nil {
+		return err
+	}
 	tail := false
-	f, err := q.read(id, func(t store.Trace) store.LogQuery {
+	f, err := q.read(id, part, func(t store.Trace) store.LogQuery {
 		if tail = shownFromTheEnd(values, pending(t)); tail {
 			return store.LogQuery{Limit: maxLines}
 		}
@@ -156,9 +160,7 @@ func (q *request) trace(text string) error {
 		view.Error = visible.Text(f.Outcome.Error)
 	}
 	view.Facts = q.facts(f)
-	if err := q.changes(&view, f, values.Get("entry"), values.Get("skip")); err != nil {
-		return err
-	}
+	q.changes(&view, f, earlier)
 	for _, l := range f.lines.Lines {
 		view.Lines = append(view.Lines, q.line(l))
 	}
@@ -181,7 +183,7 @@ func shownFromTheEnd(values url.Values, pending bool) bool {
 	case follow != "":
 		return true
 	default:
-		return pending && values.Get("entry") == "" && values.Get("skip") == ""
+		return pending && values.Get(paramEntry) == "" && values.Get(paramAfter) == "" && values.Get(paramBefore) == ""
 	}
 }
 
@@ -201,55 +203,77 @@ func linesAddress(cursor string) string {
 	return "?lines=" + url.QueryEscape(cursor) + "#how"
 }
 
-// changes fills in the part of a trace's entries that was asked for: the one
-// with a given entry, or the one after a number of them.
-func (q *request) changes(view *traceView, f found, entry, skip string) error {
-	first := 0
+// The parameters that say which changes a page shows: those after or before a
+// Seq, or those from an entry on.
+const (
+	paramAfter  = "after"
+	paramBefore = "before"
+	paramEntry  = "entry"
+)
+
+// part returns the part of a trace's entries that was asked for, and whether
+// there are earlier ones.
+func (q *request) part(id uuid.UUID, values url.Values) (part store.TraceQuery, earlier bool, err error) {
+	part.Limit = maxChanges
+	after, before, entry := values.Get(paramAfter), values.Get(paramBefore), values.Get(paramEntry)
 	switch {
 	case entry != "":
-		id, err := parseID(entry)
+		entryID, err := parseID(entry)
 		if err != nil {
-			return err
+			return part, false, err
 		}
-		for i, e := range f.Entries {
-			if e.ID == id {
-				first = i / maxChanges * maxChanges
-				id = uuid.Nil
-				break
-			}
+		e, err := q.handler.store.Entry(q.Context(), entryID)
+		switch {
+		case errors.Is(err, store.ErrNotFound) && entryID == id: // not recorded yet
+			return part, false, nil
+		case err != nil:
+			return part, false, err
+		case e.TraceID != id:
+			return part, false, errNoTrace
 		}
-		if id != uuid.Nil { // beyond what a trace holds, or not part of it
-			e, err := q.handler.store.Entry(q.Context(), id)
-			if err != nil {
-				return err
-			}
-			if e.TraceID != f.ID {
-				return errNoTrace
-			}
-			view.Changes = []change{q.change(e)}
-			view.Previous = "?"
-			return nil
-		}
-	case skip != "":
-		n, err := strconv.Atoi(skip)
-		if err != nil || n < 0 {
-			return badRequest("skip is %.60q; it must be a number of changes.", skip)
-		}
-		first = min(n, len(f.Entries))
+		part.After = e.Seq - 1
+		ahead, err := q.handler.store.TracePart(q.Context(), id, store.TraceQuery{Before: e.Seq, Limit: 1})
+		return part, len(ahead.Entries) > 0, err
+	case after != "" && before != "":
+		return part, false, badRequest("after and before are both given, but only one is allowed.")
+	case after != "":
+		part.After, err = parsePlace(paramAfter, after)
+		return part, part.After > 0, err
+	case before != "":
+		part.Before, err = parsePlace(paramBefore, before)
 	}
-	last := min(first+maxChanges, len(f.Entries))
-	for _, e := range f.Entries[first:last] {
+	return part, false, err
+}
+
+// parsePlace reads the place of an entry in its trace.
+func parsePlace(name, text string) (int64, error) {
+	seq, err := strconv.ParseInt(text, 10, 64)
+	if err != nil || seq < 0 {
+		return 0, badRequest("%s is %.60q; it must be the seq of a change.", name, text)
+	}
+	return seq, nil
+}
+
+// changes fills in the entries, and where those around them are. There are
+// earlier ones if the caller says so or the store does.
+func (q *request) changes(view *traceView, f found, earlier bool) {
+	for _, e := range f.Entries {
 		view.Changes = append(view.Changes, q.change(e))
 	}
-	if first > 0 {
-		view.Previous = "?skip=" + strconv.Itoa(max(first-maxChanges, 0))
+	if len(f.Entries) == 0 {
+		return
 	}
-	if last < len(f.Entries) {
-		view.Next = "?skip=" + strconv.Itoa(last)
-	} else if f.More {
-		view.Rest = with(q.root, nil, paramTrace, f.ID.String(), paramOrder, "asc")
+	back := f.part.Before > 0
+	if earlier || back && f.More {
+		view.Previous = placeAddress(paramBefore, f.Entries[0].Seq)
 	}
-	return nil
+	if back || f.More {
+		view.Next = placeAddress(paramAfter, f.Entries[len(f.Entries)-1].Seq)
+	}
+}
+
+func placeAddress(name string, seq int64) string {
+	return "?" + name + "=" + strconv.FormatInt(seq, 10)
 }
 
 func (q *request) change(e store.Entry) change {

@@ -168,7 +168,7 @@ func TestTraceShowsHowItEnded(t *testing.T) {
 		follows(p, false)
 		follows(page(t, h, p.link("Follow it")), true, "noscript 2")
 		follows(page(t, h, address+"?entry="+id.String()), false)
-		follows(page(t, h, address+"?skip=0"), false)
+		follows(page(t, h, address+"?after=0"), false)
 
 		r.finish(trail.Outcome{
 			TraceID: id, FinishedAt: epoch.Add(83 * time.Second), Result: trail.Failure, Status: 502,
@@ -361,20 +361,27 @@ func TestTraceOfManyChanges(t *testing.T) {
 		part(p, 0)
 		p = page(t, h, p.link("More changes →"))
 		part(p, 100)
-		p = page(t, h, p.follow("?skip=800"))
-		part(p, 800)
+		if got := p.link("← Earlier changes"); got != "/traces/"+id.String()+"?before=101" {
+			t.Errorf("earlier changes are at %s", got)
+		}
+		for first := 200; first < 1200; first += 100 {
+			p = page(t, h, p.link("More changes →"))
+			part(p, first)
+		}
 		p = page(t, h, p.link("More changes →"))
-		part(p, 900)
-		if p.has("More changes →") {
-			t.Error("the last page has more")
+		if got := p.texts("h3"); len(got) != 3 || p.has("More changes →") {
+			t.Errorf("the last page has %d changes", len(got))
 		}
-		rest := page(t, h, p.link("All changes, as a list"))
-		if got := rest.column("Entity id")[:2]; !slices.Equal(got, []string{"0", "1"}) {
-			t.Errorf("the list begins with %q", got)
+		for first := 1100; first >= 0; first -= 100 {
+			p = page(t, h, p.link("← Earlier changes"))
+			part(p, first)
 		}
-		part(page(t, h, p.link("← Earlier changes")), 800)
+		if p.has("← Earlier changes") {
+			t.Error("there is something ahead of the first page")
+		}
+		part(page(t, h, p.link("More changes →")), 100)
 
-		for _, n := range []int{99, 100, 1100} {
+		for _, n := range []int{1, 99, 100, 1100} {
 			a := ask(t, h, http.MethodGet, "/entries/"+entries[n].ID.String())
 			a.must(http.StatusSeeOther)
 			to := a.Header().Get("Location")
@@ -385,13 +392,21 @@ func TestTraceOfManyChanges(t *testing.T) {
 			if got := text(all(p.one("article", "id=entry-"+entries[n].ID.String()), is("h3"))[0]); got != fmt.Sprintf("update resource %d", n) {
 				t.Errorf("in the place of change %d is %q", n, got)
 			}
+			part(p, n)
+			if got := text(all(page(t, h, p.link("← Earlier changes")).doc, is("h3"))[0]); got != fmt.Sprintf("update resource %d", max(n-100, 0)) {
+				t.Errorf("ahead of change %d the page begins with %q", n, got)
+			}
 		}
-		a := ask(t, h, http.MethodGet, "/traces/"+id.String()+"?skip=99999")
+		if page(t, h, "/traces/"+id.String()+"?entry="+id.String()).has("← Earlier changes") {
+			t.Error("there is something ahead of the first change")
+		}
+		a := ask(t, h, http.MethodGet, "/traces/"+id.String()+"?after=99999")
 		a.must(http.StatusOK)
 		other := own(at(2000), bob, trail.Create, "resource", "x")
 		r.record(other)
 		for query, status := range map[string]int{
-			"skip=-1": http.StatusBadRequest, "skip=x": http.StatusBadRequest, "entry=7": http.StatusBadRequest,
+			"after=-1": http.StatusBadRequest, "after=x": http.StatusBadRequest, "before=x": http.StatusBadRequest,
+			"before=1": http.StatusOK, "before=0": http.StatusOK, "after=1&before=3": http.StatusBadRequest, "entry=7": http.StatusBadRequest,
 			"entry=" + other.ID.String(): http.StatusNotFound, "entry=" + at(3000).String(): http.StatusNotFound,
 		} {
 			ask(t, h, http.MethodGet, "/traces/"+id.String()+"?"+query).must(status)
@@ -399,35 +414,63 @@ func TestTraceOfManyChanges(t *testing.T) {
 	})
 }
 
+// The page of a trace reads the changes that it shows, and the one that tells
+// that there are more. What is further on, and cannot be read here, is not.
+func TestTraceReadsWhatItShows(t *testing.T) {
+	r := newTrail(t, testdb.OpenSQLite(t))
+	id := at(0)
+	entries := []trail.Entry{own(id, ann, trail.Update, "resource", "0")}
+	for i := 1; i < 101; i++ {
+		e := own(at(i), ann, trail.Update, "resource", fmt.Sprint(i))
+		e.TraceID = id
+		entries = append(entries, e)
+	}
+	r.record(entries...)
+	if err := r.db.Exec(`INSERT INTO audit_logs (id, trace_id, created_at, user_id, user_name, user_kind, event, model, entity_id, outcome)
+SELECT 'no uuid', trace_id, created_at, user_id, user_name, user_kind, event, model, entity_id, outcome
+FROM audit_logs WHERE id = ?`, id.String()).Error; err != nil {
+		t.Fatal(err)
+	}
+	h := r.handler()
+	for _, query := range []string{"", "?after=0", "?before=101", "?entry=" + id.String()} {
+		if n := len(page(t, h, "/traces/"+id.String()+query).texts("h3")); n != 100 {
+			t.Errorf("%q: %d changes", query, n)
+		}
+	}
+}
+
 func TestTraceNotThere(t *testing.T) {
 	testdb.Each(t, func(t *testing.T, db *gorm.DB) {
 		h := newTrail(t, db).handler()
 		unknown := at(0).String()
 		for address, status := range map[string]int{
-			"/traces/" + unknown:                    http.StatusNotFound,
-			"/traces/" + uuid.NewString():           http.StatusNotFound,
-			"/entries/" + unknown:                   http.StatusNotFound,
-			"/find?id=" + unknown:                   http.StatusNotFound,
-			"/find?id=42":                           http.StatusBadRequest,
-			"/find":                                 http.StatusBadRequest,
-			"/traces/42":                            http.StatusBadRequest,
-			"/traces/urn:uuid:" + unknown:           http.StatusBadRequest,
-			"/traces/{" + unknown + "}":             http.StatusBadRequest,
-			"/traces/" + unknown + "/x":             http.StatusBadRequest,
-			"/traces/":                              http.StatusNotFound,
-			"/traces":                               http.StatusNotFound,
-			"/entries":                              http.StatusNotFound,
-			"/nothing/at/all":                       http.StatusNotFound,
-			"/static/":                              http.StatusNotFound,
-			"/static/../viewer.go":                  http.StatusNotFound,
-			"/static/../templates/list.html":        http.StatusNotFound,
-			"/traces/..%2f..%2fapi":                 http.StatusBadRequest,
-			"/templates/list.html":                  http.StatusNotFound,
-			"/api":                                  http.StatusNotFound,
-			"/index.html":                           http.StatusNotFound,
-			"//traces/" + unknown:                   http.StatusNotFound,
-			"/traces/" + strings.ToUpper(unknown):   http.StatusNotFound,
-			"/traces/" + strings.Repeat("0", 10000): http.StatusBadRequest,
+			"/traces/" + unknown:                     http.StatusNotFound,
+			"/traces/" + uuid.NewString():            http.StatusNotFound,
+			"/entries/" + unknown:                    http.StatusNotFound,
+			"/find?id=" + unknown:                    http.StatusNotFound,
+			"/find?id=42":                            http.StatusBadRequest,
+			"/find?id=" + unknown + "&a=%zz":         http.StatusBadRequest,
+			"/traces/" + unknown + "?entry=1;2":      http.StatusBadRequest,
+			"/traces/" + unknown + "/follow?after=%": http.StatusBadRequest,
+			"/find":                                  http.StatusBadRequest,
+			"/traces/42":                             http.StatusBadRequest,
+			"/traces/urn:uuid:" + unknown:            http.StatusBadRequest,
+			"/traces/{" + unknown + "}":              http.StatusBadRequest,
+			"/traces/" + unknown + "/x":              http.StatusBadRequest,
+			"/traces/":                               http.StatusNotFound,
+			"/traces":                                http.StatusNotFound,
+			"/entries":                               http.StatusNotFound,
+			"/nothing/at/all":                        http.StatusNotFound,
+			"/static/":                               http.StatusNotFound,
+			"/static/../viewer.go":                   http.StatusNotFound,
+			"/static/../templates/list.html":         http.StatusNotFound,
+			"/traces/..%2f..%2fapi":                  http.StatusBadRequest,
+			"/templates/list.html":                   http.StatusNotFound,
+			"/api":                                   http.StatusNotFound,
+			"/index.html":                            http.StatusNotFound,
+			"//traces/" + unknown:                    http.StatusNotFound,
+			"/traces/" + strings.ToUpper(unknown):    http.StatusNotFound,
+			"/traces/" + strings.Repeat("0", 10000):  http.StatusBadRequest,
 		} {
 			a := ask(t, h, http.MethodGet, address)
 			a.must(status)

@@ -10,17 +10,24 @@ import (
 	"github.com/infrakitchen/audit/store"
 )
 
-// ErrUnauthenticated is returned by [Options.Authorize], possibly wrapped, for
-// an unauthenticated request: it is answered with 401 and [Options.Challenge]
-// instead of 403.
-var ErrUnauthenticated = errors.New("viewer: nobody is authenticated")
+// What [Options.Authorize] returns to refuse a request, possibly wrapped.
+var (
+	// ErrUnauthenticated is for a request without an authenticated user: it is
+	// answered with 401 and [Options.Challenge].
+	ErrUnauthenticated = errors.New("viewer: nobody is authenticated")
+	// ErrForbidden is for a user who may not see the trail: it is answered with
+	// 403.
+	ErrForbidden = errors.New("viewer: the user may not see the trail")
+)
 
 // Options are the settings of [New]. Authorize is required.
 type Options struct {
 	// Authorize decides whether a request may see the trail; it is called for
-	// every request before anything else is done, the style sheet included. An
-	// error is answered with 403, or 401 if it is [ErrUnauthenticated]; its text
-	// is not shown. It may be called by any number of goroutines at once.
+	// every request before anything else is done, the style sheet included. It
+	// refuses with [ErrUnauthenticated] or [ErrForbidden]. With any other error
+	// it could not decide: that is answered with 403, too, and reported to
+	// OnError. No text of an error is shown. It may be called by any number of
+	// goroutines at once.
 	Authorize func(*http.Request) error
 
 	// Challenge is the WWW-Authenticate header that goes with a 401, such as
@@ -39,19 +46,25 @@ type Options struct {
 	// number, 1 to [store.MaxLimit]. Default: [store.DefaultLimit].
 	PageSize int
 
-	// MaxFollowers is how many pages may follow an action at once; each polls
-	// the database once a second in addition to its notifications. One more is
-	// answered with 503, and tries again. Default: 200.
+	// MaxFollowers is how many pages may follow an action at once. One more is
+	// answered with 503, and tries again. Each reads once a second, and whenever
+	// its action logs, with at most two connections of the store's pool at a
+	// time; all of them share one more to be notified. With the default those are
+	// 41 of the 100 that PostgreSQL allows unless configured otherwise; a lower
+	// limit of the pool makes them take turns. Default: 20.
 	MaxFollowers int
 
-	// OnError is called with the cause of a response with status 500. It may be
-	// called by any number of goroutines at once. Default: an error line in
-	// slog.Default().
+	// OnError is called with the cause of a response with status 500, of a stream
+	// that breaks, and of a failure of Authorize. It may be called by any number
+	// of goroutines at once. Default: an error line in slog.Default().
 	OnError func(*http.Request, error)
 
 	// Now is the clock used for "5 minutes ago". Default: time.Now.
 	Now func() time.Time
 }
+
+// defaultFollowers leaves most of PostgreSQL's 100 connections to others.
+const defaultFollowers = 20
 
 // New returns the pages and the JSON over st. They need no Close. The handler
 // works under [http.StripPrefix] as well as at the root. The error names a
@@ -77,7 +90,7 @@ func New(st *store.Store, o Options) (http.Handler, error) {
 		o.PageSize = store.DefaultLimit
 	}
 	if o.MaxFollowers == 0 {
-		o.MaxFollowers = 200
+		o.MaxFollowers = defaultFollowers
 	}
 	if o.OnError == nil {
 		o.OnError = logError

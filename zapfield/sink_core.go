@@ -71,8 +71,12 @@ func (c *sinkCore) Write(ent zapcore.Entry, fields []zapcore.Field) error {
 	if err != nil {
 		return nil //nolint:nilerr // somebody's field of that name: not a stamp
 	}
+	at := ent.Time
+	if at.IsZero() { // as log/slog allows, and the store does not
+		at = time.Now()
+	}
 	l := trail.Line{
-		TraceID: id, CreatedAt: ent.Time.UTC().Truncate(time.Microsecond), Level: ent.Level.String(),
+		TraceID: id, CreatedAt: at.UTC().Truncate(time.Microsecond), Level: ent.Level.String(),
 		Logger: plain(ent.LoggerName), Message: kept(plain(ent.Message)),
 	}
 	l.ID = trail.NewID(l.CreatedAt)

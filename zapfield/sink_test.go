@@ -5,7 +5,9 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"path/filepath"
 	"slices"
+	"strconv"
 	"strings"
 	"sync"
 	"testing"
@@ -199,6 +201,70 @@ func TestSinkRefusedLine(t *testing.T) {
 	}
 	if st := s.Stats(); st.Refused != 2 || st.Written != 7 || told != 2 {
 		t.Errorf("told %d times, %+v", told, st)
+	}
+}
+
+// A batch with such a line is written in parts. The part that was stored before
+// the database went away is neither written nor counted again.
+func TestSinkRefusedLineInAnOutage(t *testing.T) {
+	for _, c := range []struct {
+		why  string
+		opts []zapfield.SinkOption
+	}{
+		{"from memory", nil},
+		{"from the spill file", []zapfield.SinkOption{zapfield.WithSpill(filepath.Join(t.TempDir(), "lines"), 1<<20)}},
+	} {
+		t.Run(c.why, func(t *testing.T) {
+			w := &kept{}
+			var asked []string
+			w.fail(func(_ context.Context, lines []trail.Line) error {
+				first := lines[0].Message + "+" + strconv.Itoa(len(lines)-1)
+				asked = append(asked, first)
+				switch n := len(asked); {
+				case n == 1 && c.opts != nil: // so that they go into the file
+					return errAway
+				case len(lines) > 1 && (lines[0].Message == "0" || lines[0].Message == "2"):
+					return fmt.Errorf("%w: one of them", trail.ErrLine)
+				case first == "2+0" && !slices.Contains(asked[:n-1], first):
+					return errAway
+				case lines[0].Message == "1":
+					return fmt.Errorf("%w: 1", trail.ErrLine)
+				default:
+					return nil
+				}
+			})
+			s, logger := newSink(t, w, append(c.opts, zapfield.WithInterval(time.Hour), zapfield.WithOnError(func(error) {}))...)
+			ctx, _ := start(t, t.Context())
+			for i := range 4 {
+				logger.Info(fmt.Sprint(i), zapfield.Context(ctx))
+			}
+			for st := s.Stats(); st.Written+st.Refused < 4; st = s.Stats() {
+				mustSync(t, s)
+			}
+			if diff := cmp.Diff([]string{"0", "2", "3"}, w.messages()); diff != "" {
+				t.Errorf("(-want +got):\n%s", diff)
+			}
+			if st := s.Stats(); st.Logged != 4 || st.Written != 3 || st.Refused != 1 || st.Restored != st.Spilled {
+				t.Errorf("%+v; asked to write %q", st, asked)
+			}
+		})
+	}
+}
+
+// A line without a time was logged now: the store takes none without one.
+func TestSinkLineWithoutATime(t *testing.T) {
+	w := &kept{}
+	s, _ := newSink(t, w)
+	_, id := start(t, t.Context())
+	before := time.Now().Truncate(time.Microsecond)
+	entry := zapcore.Entry{Level: zapcore.InfoLevel, Message: "when?"}
+	if err := s.Core(zapcore.DebugLevel).Write(entry, []zap.Field{zap.String(zapfield.Key, id)}); err != nil {
+		t.Fatal(err)
+	}
+	mustSync(t, s)
+	l := w.all()[0]
+	if l.CreatedAt.Before(before) || l.CreatedAt.After(time.Now()) || !trail.Time(l.ID).Equal(l.CreatedAt) {
+		t.Errorf("logged at %v, the id says %v", l.CreatedAt, trail.Time(l.ID))
 	}
 }
 

@@ -53,6 +53,7 @@ type worker struct {
 	*Sink
 	pauses int       // since the last success
 	again  time.Time // when to try again
+	front  int       // lines of the batch at the front of the spill file that are settled
 }
 
 // spilling reports whether lines are in the spill file, which others must not
@@ -64,10 +65,11 @@ func (w *worker) spilling() bool { return w.spill != nil && w.spill.size() > 0 }
 func (w *worker) deliver(lines []trail.Line) {
 	for {
 		if !w.spilling() {
-			err := w.write(lines)
+			settled, err := w.write(lines)
 			if err == nil {
 				return
 			}
+			lines = lines[settled:]
 			w.failed(err)
 		}
 		if w.spill != nil {
@@ -94,40 +96,45 @@ func (w *worker) deliver(lines []trail.Line) {
 func (w *worker) restore() {
 	lines, next, err := w.spill.next()
 	if err == nil {
-		if err = w.write(lines); err != nil {
-			w.failed(err)
+		settled, failed := w.write(lines[w.front:])
+		w.restored.Add(uint64(settled)) //nolint:gosec // a number of lines
+		if w.front += settled; failed != nil {
+			w.failed(failed)
 			return
 		}
-		w.restored.Add(uint64(len(lines)))
 		err = w.spill.advance(next)
 	}
+	w.front = 0
 	if err != nil { // the file itself
 		w.failed(err)
 	}
 	w.spillSize.Store(w.spill.size())
 }
 
-// write writes lines once. A line that can never be stored is left out.
-func (w *worker) write(lines []trail.Line) error {
-	err := w.attempt(lines)
+// write writes lines once. A line that can never be stored is left out. On an
+// error it returns how many lines need not be written again: a batch that holds
+// such a line is written in parts.
+func (w *worker) write(lines []trail.Line) (settled int, err error) {
+	err = w.attempt(lines)
 	switch {
 	case err == nil:
 		w.written.Add(uint64(len(lines)))
 		w.pauses = 0
 		w.failure.Store(nil)
-		return nil
+		return len(lines), nil
 	case !errors.Is(err, trail.ErrLine):
-		return err
+		return 0, err
 	case len(lines) == 1:
 		w.refused.Add(1)
 		w.report(fmt.Errorf("zapfield: a line of trace %s was refused: %w", lines[0].TraceID, err))
-		return nil
+		return 1, nil
 	}
 	half := len(lines) / 2
-	if err := w.write(lines[:half]); err != nil {
-		return err
+	if settled, err = w.write(lines[:half]); err != nil {
+		return settled, err
 	}
-	return w.write(lines[half:])
+	rest, err := w.write(lines[half:])
+	return settled + rest, err
 }
 
 // attempt calls the writer, and turns its panic into an error.

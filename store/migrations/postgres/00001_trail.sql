@@ -35,8 +35,8 @@ CREATE INDEX audit_logs_entity ON audit_logs (model, entity_id, id);
 CREATE INDEX audit_logs_user ON audit_logs (user_id, id) WITH (fillfactor = 100);
 CREATE INDEX audit_logs_event ON audit_logs (event, id) WITH (fillfactor = 100);
 -- The own entry of a trace is found by the primary key, so that an action of
--- one row pays for no entry here.
-CREATE INDEX audit_logs_trace ON audit_logs (trace_id) WHERE trace_id <> id;
+-- one row pays for no entry here. The others are read in their order.
+CREATE INDEX audit_logs_trace ON audit_logs (trace_id, seq) WHERE trace_id <> id;
 
 -- How an action that was recorded before its work ended.
 CREATE TABLE audit_outcomes (

@@ -26,7 +26,8 @@ CREATE TABLE audit_logs (
 -- Each further index would be one more page to write for each row.
 CREATE INDEX audit_logs_entity ON audit_logs (model, entity_id, id);
 -- The own entry of a trace is found by its id, so that an action of one row
--- pays for no entry here.
+-- pays for no entry here. The others are in the order of seq: it is the key of
+-- the row, in which SQLite orders the equal entries of any index.
 CREATE INDEX audit_logs_trace ON audit_logs (trace_id) WHERE trace_id <> id;
 
 -- How an action that was recorded before its work ended.
