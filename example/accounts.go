@@ -4,12 +4,14 @@ import (
 	"crypto/sha256"
 	"crypto/subtle"
 	"errors"
+	"fmt"
 	"net/http"
 	"slices"
 
 	"github.com/gin-gonic/gin"
 
 	"github.com/infrakitchen/audit"
+	"github.com/infrakitchen/audit/viewer"
 )
 
 // account is somebody who may use the service. A real service keeps its users,
@@ -63,8 +65,10 @@ func authenticate(c *gin.Context) (audit.Actor, error) {
 
 // mayRead says who may read the trail: here, every account.
 func mayRead(r *http.Request) error {
-	_, err := find(r)
-	return err
+	if _, err := find(r); err != nil {
+		return fmt.Errorf("%w: %w", viewer.ErrUnauthenticated, err)
+	}
+	return nil
 }
 
 // only allows the accounts with these ids, and nobody else.

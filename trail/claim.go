@@ -75,7 +75,7 @@ func (t *Trace) Claim(model string, tx any, done func(tx any) bool) (Claim, erro
 			if !t.own.doubt {
 				return Claim{}, nil // it is written
 			}
-		case done == nil || !done(t.own.tx):
+		case t.own.done == nil || !t.own.done(t.own.tx):
 			return Claim{}, nil
 		}
 	case ownReserved, ownKept:
