@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 	"gorm.io/gorm"
@@ -222,6 +223,55 @@ func TestSchemaChangesOfOthers(t *testing.T) {
 			t.Errorf("the computed column is %s", got)
 		}
 	})
+}
+
+// The years before Christ are no others than those after.
+func TestYearsBeforeChrist(t *testing.T) {
+	for _, r := range routes()[1:] {
+		t.Run(r.name, func(t *testing.T) {
+			d := newFixture(t, r)
+			d.run(t, `CREATE TABLE ides (id bigint PRIMARY KEY, at timestamptz, plain timestamp)`,
+				`INSERT INTO ides VALUES (1, '0044-03-15 12:00+00 BC', '0044-03-15 12:00 BC')`)
+			if err := d.db.Use(d.plugin); err != nil {
+				t.Fatal(err)
+			}
+			must(t, d.db.Table("ides").Where("id = 1").Updates(map[string]any{"at": gorm.Expr("timestamptz '0044-03-15 12:00+00'"), "plain": gorm.Expr("timestamp '0044-03-15 12:00'")}))
+			entries := d.wants(t, "update ide 1")
+			before, after := spelled(entries[0].before), spelled(entries[0].after)
+			for _, column := range []string{"at", "plain"} {
+				if before[column] != `"0044-03-15 12:00:00 BC"` || after[column] != `"0044-03-15T12:00:00.000000Z"` {
+					t.Errorf("%s is %s and then %s", column, before[column], after[column])
+				}
+			}
+		})
+	}
+}
+
+// No time.Time is infinite: what comes back of the database's default is an
+// error, and GORM then takes the row back.
+func TestDefaultThatCannotBeRead(t *testing.T) {
+	type Term struct {
+		ID    int64     `gorm:"autoIncrement:false"`
+		Until time.Time `gorm:"default:infinity"`
+	}
+	for _, r := range routes()[1:] {
+		t.Run(r.name, func(t *testing.T) {
+			d := newFixture(t, r)
+			d.run(t, `CREATE TABLE terms (id bigint PRIMARY KEY, until timestamptz NOT NULL DEFAULT 'infinity')`)
+			if err := d.db.Use(d.plugin); err != nil {
+				t.Fatal(err)
+			}
+			for id := range int64(3) {
+				if err := d.db.Create(&Term{ID: id + 1}).Error; err == nil {
+					t.Error("infinity was read")
+				}
+			}
+			d.wants(t)
+			if n := d.count(t, "terms", "id > 0"); n != 0 {
+				t.Errorf("%d rows stand", n)
+			}
+		})
+	}
 }
 
 // Another process changes the type of a column, in a way that the plan for it

@@ -26,3 +26,26 @@ func TestUpsertThatMovesAKey(t *testing.T) {
 		}
 	})
 }
+
+// An upsert may have as many parameters as the protocol has room for.
+func TestUpsertOfMostParameters(t *testing.T) {
+	const most = 65535
+	onRoutes(t, gormhook.Plugin{}, func(t *testing.T, d *fixture) {
+		if d.engine == sqliteEngine {
+			return // it has room for half as many
+		}
+		d.run(t, `CREATE TABLE wides (id bigint PRIMARY KEY, a int, b int, c int, d int)`)
+		type Wide struct {
+			ID         int64
+			A, B, C, D int
+		}
+		rows := make([]Wide, most/5)
+		for i := range rows {
+			rows[i].ID = int64(i + 1)
+		}
+		must(t, d.db.Clauses(clause.OnConflict{Columns: []clause.Column{{Name: "id"}}, DoUpdates: clause.AssignmentColumns([]string{"a"})}).Create(&rows))
+		if n := len(readEntries(t, d.desk, 0)); n != len(rows) {
+			t.Errorf("%d entries, want %d", n, len(rows))
+		}
+	})
+}

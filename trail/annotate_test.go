@@ -2,9 +2,12 @@ package trail_test
 
 import (
 	"errors"
+	"strings"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
+	"github.com/google/uuid"
 
 	"github.com/infrakitchen/audit/trail"
 )
@@ -105,5 +108,43 @@ func TestIdentify(t *testing.T) {
 	}
 	if m.entries[0].Actor != una || trace.Action().Actor != una {
 		t.Errorf("the actor is %+v", m.entries[0].Actor)
+	}
+}
+
+// knows is a source that knows the actor.
+type knows struct{ actor trail.Actor }
+
+func (s knows) Actor() (trail.Actor, bool) { return s.actor, true }
+func (knows) Details() trail.Details       { return trail.Details{} }
+
+// Nobody is identified, and no tenant set, behind what has been recorded; and
+// whoever identifies knows better than the source.
+func TestIdentifyTooLate(t *testing.T) {
+	m := recording(t)
+	_, trace := start(t, t.Context(), trail.Action{Event: trail.Execute, Model: "thing"})
+	for name, err := range map[string]error{"Identify": trace.Identify(una), "SetTenant": trace.SetTenant("one")} {
+		if !errors.Is(err, trail.ErrRecorded) {
+			t.Errorf("%s: got %v, want trail.ErrRecorded", name, err)
+		}
+	}
+	s := new(trail.Scope)
+	if err := s.Start(t.Context(), trail.Action{Event: trail.Update}, trail.Options{Source: knows{trail.Actor{ID: "mallory"}}}); err != nil {
+		t.Fatal(err)
+	}
+	if err := errors.Join(s.Trace().Identify(una), s.Trace().SetTenant("one"), s.Trace().End(nil)); err != nil {
+		t.Fatal(err)
+	}
+	if e := m.entries[len(m.entries)-1]; e.Actor != una || e.Tenant != "one" {
+		t.Errorf("the entry is of %+v, of tenant %q", e.Actor, e.Tenant)
+	}
+}
+
+// An id that is given must be able to be one.
+func TestIDRefused(t *testing.T) {
+	recording(t)
+	for _, id := range []uuid.UUID{uuid.New(), trail.NewID(time.Now().Add(48 * time.Hour))} {
+		if err := new(trail.Scope).Start(t.Context(), trail.Action{Event: trail.Update}, trail.Options{ID: id}); err == nil || !strings.Contains(err.Error(), "Options.ID") {
+			t.Errorf("%s was taken: %v", id, err)
+		}
 	}
 }
