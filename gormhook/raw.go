@@ -216,7 +216,7 @@ func (h *hook) raw(next func(*gorm.DB)) func(*gorm.DB) {
 			next(db)
 			return
 		}
-		if setsPath(stmt) {
+		if h.dialect == postgresName && !h.tables.paths.Load() && setsPath(stmt) {
 			h.tables.paths.Store(true)
 		}
 		s := summaryOf(stmt.SQL.String(), h.dialect, func(table string) bool {
