@@ -73,7 +73,7 @@ func allocationsOf(ctx context.Context, method string, with bool) (float64, erro
 	}
 	engine.Handle(method, "/orders/:id", func(c *gin.Context) {
 		if t, ok := trail.FromContext(c.Request.Context()); ok {
-			if claim, err := t.Claim("order", nil, nil); err == nil {
+			if claim, err := t.Claim(trail.Work{Model: "order"}); err == nil {
 				claim.Settle(true, true)
 			}
 		}

@@ -11,20 +11,11 @@ import (
 	"github.com/infrakitchen/audit/trail"
 )
 
-// operation is the GORM callback that a statement goes through.
-type operation uint8
-
-const (
-	opCreate operation = iota
-	opUpdate
-	opDelete
-)
-
 // alone reports whether the statement that is about to be built is all that
 // its implicit transaction would hold: one statement of PostgreSQL is its own
 // transaction. Whatever might add to it (a hook of the model, an association,
 // somebody else's callback) keeps the transaction.
-func (h *hook) alone(db *gorm.DB, op operation, p processor) bool {
+func (h *hook) alone(db *gorm.DB, op trail.Operation, p processor) bool {
 	stmt := db.Statement
 	switch {
 	case h.dialect != postgresName, h.plugin.KeepTransaction, h.plugin.Portable, h.plugin.BestEffort, h.plugin.MaxRows > 0,
@@ -44,7 +35,7 @@ func (h *hook) alone(db *gorm.DB, op operation, p processor) bool {
 		return false // known after the first statement
 	}
 	t, ok := h.tables.cached(h.tableKey(s, name))
-	if !ok || !t.plain || t.after || t.deferred || op == opUpdate && t.identity(s) == nil {
+	if !ok || !t.plain || t.after || t.deferred || op == trail.OpUpdate && t.identity(s) == nil {
 		return false
 	}
 	return !h.foreign.in(p) && !associated(stmt, op) && !scans(stmt, op, s)
@@ -52,11 +43,11 @@ func (h *hook) alone(db *gorm.DB, op operation, p processor) bool {
 
 // scans reports whether the application's own code reads what comes back, and
 // may refuse it: GORM would roll the change back.
-func scans(stmt *gorm.Statement, op operation, s *subject) bool {
+func scans(stmt *gorm.Statement, op trail.Operation, s *subject) bool {
 	if _, asked := stmt.Clauses["RETURNING"]; asked {
 		return s.scans
 	}
-	return op == opCreate && s.scansDefaults
+	return op == trail.OpInsert && s.scansDefaults
 }
 
 var scannerType = reflect.TypeFor[sql.Scanner]()
@@ -77,11 +68,11 @@ func scanner(f *schema.Field) bool {
 }
 
 // hooked reports whether the model has methods that GORM calls on op.
-func hooked(s *schema.Schema, op operation) bool {
+func hooked(s *schema.Schema, op trail.Operation) bool {
 	switch op {
-	case opCreate:
+	case trail.OpInsert:
 		return s.BeforeSave || s.BeforeCreate || s.AfterCreate || s.AfterSave
-	case opUpdate:
+	case trail.OpUpdate:
 		return s.BeforeSave || s.BeforeUpdate || s.AfterUpdate || s.AfterSave
 	default:
 		return s.BeforeDelete || s.AfterDelete
@@ -89,12 +80,12 @@ func hooked(s *schema.Schema, op operation) bool {
 }
 
 // associated reports whether the statement may save or delete associations.
-func associated(stmt *gorm.Statement, op operation) bool {
+func associated(stmt *gorm.Statement, op trail.Operation) bool {
 	relations := stmt.Schema.Relationships.Relations
 	if len(relations) == 0 {
 		return false
 	}
-	if op == opDelete {
+	if op == trail.OpDelete {
 		return len(stmt.Selects) > 0
 	}
 	for _, v := range []any{stmt.Dest, stmt.Model} {

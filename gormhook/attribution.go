@@ -27,7 +27,7 @@ type attribution struct {
 }
 
 // attribute finds the action that ctx carries, or turns the statement into one.
-func (h *hook) attribute(ctx context.Context, s *subject, pool gorm.ConnPool) (attribution, error) {
+func (h *hook) attribute(ctx context.Context, s *subject, op trail.Operation, pool gorm.ConnPool) (attribution, error) {
 	at := h.now()
 	t, ok := trail.FromContext(ctx)
 	if !ok {
@@ -38,16 +38,14 @@ func (h *hook) attribute(ctx context.Context, s *subject, pool gorm.ConnPool) (a
 		return attribution{id: id, at: trail.Time(id), actor: trail.Unknown(), mode: ownFirst}, nil
 	}
 	a := attribution{trace: t, id: t.ID(), at: at}
-	tx, done := transaction(pool), finished
-	if _, ok := tx.(*sql.Tx); !ok {
-		done = nil // nobody can tell
-	}
+	work := h.work(s.model, op, pool)
 	var err error
-	if a.claim, err = t.Claim(s.model, tx, done); err != nil {
+	if a.claim, err = t.Claim(work); err != nil {
 		return attribution{}, err
 	}
 	if !a.claim.Held && s.collection != s.model { // a route may call it by another name than the type
-		if a.claim, err = t.Claim(s.collection, tx, done); err != nil {
+		work.Model = s.collection
+		if a.claim, err = t.Claim(work); err != nil {
 			return attribution{}, err
 		}
 	}
@@ -64,6 +62,17 @@ func (h *hook) attribute(ctx context.Context, s *subject, pool gorm.ConnPool) (a
 		a.mode, a.entity = ownEntity, s.spellKey(a.claim.EntityID)
 	}
 	return a, nil
+}
+
+// work describes a statement to the trace.
+func (h *hook) work(model string, op trail.Operation, pool gorm.ConnPool) trail.Work {
+	w := trail.Work{
+		Model: model, Operation: op, Tx: transaction(pool), Exclusive: h.dialect == sqliteName, Recorder: h.recorder,
+	}
+	if _, ok := w.Tx.(*sql.Tx); ok { // of others nobody can tell
+		w.Done = finished
+	}
+	return w
 }
 
 // settle reports the outcome of the claim to the trace.
@@ -145,6 +154,15 @@ func transaction(pool gorm.ConnPool) any {
 		return nil
 	}
 	return pool
+}
+
+// commits reports whether a statement is durable once it has run: not in a
+// transaction, nor on a connection, where one may have been begun by SQL.
+func commits(pool gorm.ConnPool) bool {
+	if _, single := pool.(*sql.Conn); single {
+		return false
+	}
+	return transaction(pool) == nil
 }
 
 // finished reports whether a transaction has ended. database/sql knows that

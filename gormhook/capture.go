@@ -22,7 +22,8 @@ type capture struct {
 
 	hook    *hook
 	db      *gorm.DB
-	deleted bool // by GORM's delete, whatever the verb
+	does    trail.Operation // what GORM asks for, whatever the verb is
+	deleted bool            // it asks for a delete
 
 	// unsettled is a claim whose outcome is known only once the caller's rows
 	// have been read.
@@ -142,7 +143,7 @@ func (c *capture) once(r *request) (response, error) {
 		return response{}, h.failure(r.ctx, err)
 	}
 	r.names = c.names(r.subject, r.table)
-	r.attribution, err = h.attribute(r.ctx, r.subject, r.pool)
+	r.attribution, err = h.attribute(r.ctx, r.subject, c.does, r.pool)
 	if err != nil {
 		return response{}, h.failure(r.ctx, err)
 	}
@@ -199,7 +200,7 @@ func (c *capture) again(r *request, v variant, p *plan) (out response, err error
 			break
 		}
 		r.fail()
-		if r.attribution, err = c.hook.attribute(r.ctx, r.subject, r.pool); err != nil {
+		if r.attribution, err = c.hook.attribute(r.ctx, r.subject, c.does, r.pool); err != nil {
 			return response{}, c.hook.failure(r.ctx, err)
 		}
 		if v, p = c.plan(r); !p.ok {
@@ -268,7 +269,7 @@ func (c *capture) plan(r *request) (variant, *plan) {
 // single runs the one statement.
 func (c *capture) single(r *request, v variant, p *plan) (response, error) {
 	args := r.parameters(r.args, p, v, r.subject, r.names)
-	durable := transaction(r.pool) == nil
+	durable := commits(r.pool)
 	switch p.shape {
 	case shapeTag:
 		result, err := r.pool.ExecContext(r.ctx, p.text, args...)
@@ -318,7 +319,7 @@ func (c *capture) buffered(r *request, text string, args []any) (response, error
 	if err != nil {
 		return response{}, err
 	}
-	r.settle(len(rows.values) > 0, transaction(r.pool) == nil)
+	r.settle(len(rows.values) > 0, commits(r.pool))
 	out, err := rows.replay(r.ctx) //nolint:rowserrcheck // they are the caller's
 	return response{rows: out}, err
 }
@@ -331,7 +332,7 @@ func (c *capture) done() {
 			c.unsettled.fail()
 			return
 		}
-		c.unsettled.settle(c.db.RowsAffected > 0, transaction(c.ConnPool) == nil)
+		c.unsettled.settle(c.db.RowsAffected > 0, commits(c.ConnPool))
 	}
 }
 

@@ -16,6 +16,7 @@ import (
 type hook struct {
 	plugin   Plugin
 	db       *gorm.DB
+	recorder trail.Recorder // of what the trail's own writes are, on this database
 	dialect  string
 	now      func() time.Time
 	subjects subjects
@@ -52,11 +53,11 @@ func (h *hook) register() error {
 	writes := []struct {
 		processor processor
 		name      string
-		op        operation
+		op        trail.Operation
 	}{
-		{cb.Create(), "gorm:create", opCreate},
-		{cb.Update(), "gorm:update", opUpdate},
-		{cb.Delete(), "gorm:delete", opDelete},
+		{cb.Create(), "gorm:create", trail.OpInsert},
+		{cb.Update(), "gorm:update", trail.OpUpdate},
+		{cb.Delete(), "gorm:delete", trail.OpDelete},
 	}
 	for _, w := range writes {
 		if err := ordered(w.processor, w.name); err != nil {
@@ -93,16 +94,12 @@ func (h *hook) register() error {
 		}
 	}
 
+	if err := h.record(); err != nil {
+		return err
+	}
 	ctx := h.db.Statement.Context
 	if err := store.MakePartitions(ctx, h.db); err != nil && !errors.Is(err, store.ErrNotMigrated) {
 		h.tell(ctx, err) // rows of a month without a partition have the default one
-	}
-	if trail.Default() == nil {
-		st, err := store.New(h.db)
-		if err != nil {
-			return err
-		}
-		trail.SetDefaultIfUnset(st)
 	}
 	return nil
 }
@@ -147,7 +144,7 @@ func wrap(p processor, name string, around func(next func(*gorm.DB)) func(*gorm.
 }
 
 // around captures what a callback of GORM sends to the database.
-func (h *hook) around(op operation) func(func(*gorm.DB)) func(*gorm.DB) {
+func (h *hook) around(op trail.Operation) func(func(*gorm.DB)) func(*gorm.DB) {
 	return func(next func(*gorm.DB)) func(*gorm.DB) {
 		return func(db *gorm.DB) {
 			if db.Error != nil || db.DryRun || trail.Skipped(db.Statement.Context) || !open(db) {
@@ -155,7 +152,7 @@ func (h *hook) around(op operation) func(func(*gorm.DB)) func(*gorm.DB) {
 				return
 			}
 			pool := db.Statement.ConnPool
-			c := &capture{ConnPool: beneath(pool), hook: h, db: db, deleted: op == opDelete}
+			c := &capture{ConnPool: beneath(pool), hook: h, db: db, does: op, deleted: op == trail.OpDelete}
 			db.Statement.ConnPool = c
 			defer func() {
 				db.Statement.ConnPool = pool
@@ -168,7 +165,7 @@ func (h *hook) around(op operation) func(func(*gorm.DB)) func(*gorm.DB) {
 
 // begin skips GORM's implicit transaction if it would hold only a single
 // statement.
-func (h *hook) begin(op operation, p processor) func(func(*gorm.DB)) func(*gorm.DB) {
+func (h *hook) begin(op trail.Operation, p processor) func(func(*gorm.DB)) func(*gorm.DB) {
 	return func(next func(*gorm.DB)) func(*gorm.DB) {
 		return func(db *gorm.DB) {
 			if open(db) && h.spared(db, op, p) {
@@ -183,7 +180,7 @@ func (h *hook) begin(op operation, p processor) func(func(*gorm.DB)) func(*gorm.
 }
 
 // spared is alone, but a panic in the model's own code counts as false.
-func (h *hook) spared(db *gorm.DB, op operation, p processor) (yes bool) {
+func (h *hook) spared(db *gorm.DB, op trail.Operation, p processor) (yes bool) {
 	defer func() {
 		if recover() != nil {
 			yes = false // the same call will panic again where an error can be returned
@@ -196,10 +193,10 @@ func (h *hook) spared(db *gorm.DB, op operation, p processor) (yes bool) {
 // the first write outside a transaction; the record needs a separate connection.
 // It reports false, with the error in db, if that failed.
 func open(db *gorm.DB) bool {
-	if db.Error != nil || db.DryRun {
+	stmt := db.Statement
+	if db.Error != nil || db.DryRun || trail.Skipped(stmt.Context) {
 		return db.Error == nil
 	}
-	stmt := db.Statement
 	if t, ok := trail.FromContext(stmt.Context); ok && transaction(stmt.ConnPool) == nil {
 		_ = db.AddError(t.BeforeWrite())
 	}

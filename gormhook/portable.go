@@ -30,6 +30,7 @@ func (c *capture) portable(r *request) (response, error) {
 	}
 	var out response
 	var owned bool
+	durable := commits(r.pool)
 	err := inTransaction(r.ctx, r.pool, func(tx gorm.ConnPool) error {
 		r.pool = tx
 		var err error
@@ -39,7 +40,7 @@ func (c *capture) portable(r *request) (response, error) {
 	if err != nil {
 		return response{}, err
 	}
-	r.settle(owned, true)
+	r.settle(owned, durable)
 	return out, nil
 }
 

@@ -241,6 +241,10 @@ func (h *hook) raw(next func(*gorm.DB)) func(*gorm.DB) {
 			_ = db.AddError(fmt.Errorf("%w: %s", ErrRawSQL, withoutLiterals(stmt.SQL.String(), h.dialect)))
 			return
 		}
+		if !open(db) {
+			next(db)
+			return
+		}
 		pool := stmt.ConnPool
 		stmt.ConnPool = &rawCapture{ConnPool: beneath(pool), hook: h, subject: subject, summary: s}
 		defer func() { stmt.ConnPool = pool }()
@@ -333,11 +337,14 @@ func (c *rawCapture) run(ctx context.Context, query string, f func(gorm.ConnPool
 	h := c.hook
 	r := &request{ctx: ctx, text: query, subject: c.subject, pool: c.ConnPool}
 	if t, ok := trail.FromContext(ctx); ok {
+		if _, err := t.Claim(h.work("", "", c.ConnPool)); err != nil { // it has no row of its own
+			return h.failure(ctx, err)
+		}
 		action := t.Action()
 		r.attribution = attribution{trace: t, id: t.ID(), at: h.now(), actor: action.Actor, tenant: action.Tenant}
 	} else {
 		var err error
-		if r.attribution, err = h.attribute(ctx, c.subject, c.ConnPool); err != nil {
+		if r.attribution, err = h.attribute(ctx, c.subject, "", c.ConnPool); err != nil {
 			return err
 		}
 	}

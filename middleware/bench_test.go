@@ -32,7 +32,7 @@ func engine(handlers ...gin.HandlerFunc) *gin.Engine {
 	r.PUT("/things/:id", func(c *gin.Context) {
 		// The row that changed was the action's own, and is durable.
 		if t, ok := trail.FromContext(c.Request.Context()); ok {
-			claim, err := t.Claim("thing", nil, nil)
+			claim, err := t.Claim(trail.Work{Model: "thing"})
 			if err != nil {
 				panic(err)
 			}

@@ -68,3 +68,11 @@ VALUES (?, ?, ?, ?, ?, ?) ON CONFLICT (trace_id) DO NOTHING`,
 		o.TraceID.String(), stamp(o.FinishedAt), string(o.Result), status, null(o.Error),
 		o.Duration.Round(time.Millisecond).Milliseconds()).Error)
 }
+
+// ReportLate implements [trail.LateReporter]: the end of an action could not be
+// recorded, and the logger of the store's database is told.
+func (s *Store) ReportLate(err error) {
+	s.db.Logger.Error(context.Background(), "the audit trail is incomplete: %v", err)
+}
+
+var _ trail.LateReporter = (*Store)(nil)

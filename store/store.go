@@ -77,6 +77,19 @@ func New(db *gorm.DB, opts ...Option) (*Store, error) {
 	return s, nil
 }
 
+// Closed reports whether the database that the store writes to was closed. It
+// does not ask the database.
+func (s *Store) Closed() bool {
+	conn, err := s.db.DB()
+	if err != nil {
+		return false // a pool that does not say
+	}
+	ended, cancel := context.WithCancel(context.Background())
+	cancel() // which keeps an open one from being asked
+	err = conn.PingContext(ended)
+	return err != nil && !errors.Is(err, context.Canceled)
+}
+
 // session returns db as the store uses it: without what a caller has chained
 // to it, and outside its transaction.
 func session(db *gorm.DB) (*gorm.DB, error) {

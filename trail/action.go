@@ -1,6 +1,10 @@
 package trail
 
-import "encoding/json"
+import (
+	"encoding/json"
+	"strings"
+	"unicode/utf8"
+)
 
 // Action is one actor doing one event to one entity. Event is required. Model
 // and EntityID name the entity and may be empty if the action has none or it is
@@ -19,7 +23,7 @@ type Action struct {
 const (
 	maxEvent  = 64
 	maxModel  = 128
-	maxEntity = 512
+	maxEntity = 512 // of an id that is not kept as it is
 	maxTenant = 256
 	maxReason = 1024
 	maxError  = 4096
@@ -28,13 +32,26 @@ const (
 func (a Action) normalize() Action {
 	a.Event = Event(Printable(string(a.Event), maxEvent))
 	a.Model = Printable(a.Model, maxModel)
-	a.EntityID = Printable(a.EntityID, maxEntity)
+	a.EntityID = key(a.EntityID)
 	a.Tenant = Printable(a.Tenant, maxTenant)
-	a.Reason = Printable(a.Reason, maxReason)
+	a.Reason = masked(a.Reason, maxReason)
 	if a.Moment == ByEvent {
 		a.Moment = a.Event.Moment()
 	}
 	return a
+}
+
+// maxKey bounds an entity id that is kept as it is, in bytes: an entry of an
+// index of PostgreSQL must fit in a third of a page.
+const maxKey = 2000
+
+// key returns an entity id as it is stored: as it is, like that of a row, if a
+// database can keep it.
+func key(id string) string {
+	if len(id) <= maxKey && utf8.ValidString(id) && !strings.Contains(id, "\x00") {
+		return id
+	}
+	return Printable(id, maxEntity)
 }
 
 // Details are the recorded circumstances of an action, stored in the context of

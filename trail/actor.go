@@ -1,5 +1,7 @@
 package trail
 
+import "cmp"
+
 // ActorKind is the kind of an actor.
 type ActorKind string
 
@@ -36,35 +38,27 @@ const (
 	maxActorName = 256
 )
 
-// Normalize returns the actor as it is stored: an empty or unknown kind becomes
-// [KindUser], an actor without id and name becomes [Unknown] (or [Anonymous], if
-// that is its kind), an empty name becomes the id, and both are made printable
-// and at most 256 characters long.
+// Normalize returns the actor as it is stored. Without an id and a name it is
+// [Anonymous] if that is its kind, else [Unknown] with its own kind if it has one.
+// An empty id becomes the name, an empty name the id, a kind that is empty or not
+// one of the four becomes [KindUser]. ID, Name and OnBehalfOf are made printable
+// (see [Printable]) and at most 256 characters long.
 func (a Actor) Normalize() Actor {
+	nobody := Unknown()
 	switch a.Kind {
-	case "", KindUser, KindService, KindSystem, KindAnonymous:
-	default:
+	case KindAnonymous:
+		nobody = Anonymous()
+	case KindUser, KindService, KindSystem:
+		nobody.Kind = a.Kind
+	case "":
 		a.Kind = KindUser
+	default:
+		a.Kind, nobody.Kind = KindUser, KindUser
 	}
 	if a.ID == "" && a.Name == "" {
-		u := Unknown()
-		if a.Kind == KindAnonymous {
-			u = Anonymous()
-		} else if a.Kind != "" {
-			u.Kind = a.Kind
-		}
-		u.OnBehalfOf = Printable(a.OnBehalfOf, maxActorID)
-		return u
+		a.ID, a.Name, a.Kind = nobody.ID, nobody.Name, nobody.Kind
 	}
-	if a.ID == "" {
-		a.ID = a.Name
-	}
-	if a.Name == "" {
-		a.Name = a.ID
-	}
-	if a.Kind == "" {
-		a.Kind = KindUser
-	}
+	a.ID, a.Name = cmp.Or(a.ID, a.Name), cmp.Or(a.Name, a.ID)
 	a.ID = Printable(a.ID, maxActorID)
 	a.Name = Printable(a.Name, maxActorName)
 	a.OnBehalfOf = Printable(a.OnBehalfOf, maxActorID)

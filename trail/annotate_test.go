@@ -50,14 +50,14 @@ func TestAnnotate(t *testing.T) {
 		},
 		{
 			"when it was written with a change", trail.Update, func(tr *trail.Trace) {
-				claim, _ := tr.Claim("thing", nil, nil)
+				claim, _ := tr.Claim(trail.Work{Model: "thing"})
 				claim.Settle(true, true)
 			}, trail.Approve, "", trail.ByEvent, trail.ErrRecorded,
 			trail.Action{Event: trail.Update, Model: "thing", Moment: trail.WithChange},
 		},
 		{
 			"while it is being written", trail.Update, func(tr *trail.Trace) {
-				_, _ = tr.Claim("thing", nil, nil)
+				_, _ = tr.Claim(trail.Work{Model: "thing"})
 			}, trail.Approve, "", trail.ByEvent, trail.ErrRecorded,
 			trail.Action{Event: trail.Update, Model: "thing", Moment: trail.WithChange},
 		},

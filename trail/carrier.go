@@ -106,7 +106,7 @@ func Extract(ctx context.Context, c Carrier) context.Context {
 	if text == "" {
 		return ctx
 	}
-	recorder := Default()
+	recorder := recorderOf(ctx)
 	if recorder == nil {
 		recorder = noRecorder{}
 	}

@@ -78,7 +78,7 @@ func TestInjectAndExtract(t *testing.T) {
 				if diff := cmp.Diff(trace.Action(), remote.Action()); diff != "" {
 					t.Errorf("the action (-injected +extracted):\n%s", diff)
 				}
-				if claim, err := remote.Claim(action.Model, nil, nil); err != nil || claim.Held {
+				if claim, err := remote.Claim(trail.Work{Model: action.Model}); err != nil || claim.Held {
 					t.Errorf("the far side claims the own entry: %v", err)
 				}
 				// The near side leaves the end to the far one.

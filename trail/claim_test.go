@@ -42,10 +42,12 @@ func TestClaim(t *testing.T) {
 		reason    string
 		event     trail.Event
 		model     string // of the statement
+		operation trail.Operation
+		nobody    bool // the action has not named its entity
+		held      bool
 		earlier   []earlier
 		before    func(*trail.Trace)
 		tx        *tx
-		held      bool
 		committed *tx
 	}{
 		{reason: "the first", model: "thing", held: true},
@@ -59,8 +61,12 @@ func TestClaim(t *testing.T) {
 			reason: "when the end is somebody else's, and the entry is kept", model: "thing",
 			before: func(tr *trail.Trace) { _ = tr.Finish(trail.Outcome{Result: trail.Pending}) },
 		},
-		{reason: "while another is running", model: "thing", earlier: []earlier{{open: true}}},
-		{reason: "while another is running in the same transaction", model: "thing", earlier: []earlier{{tx: one, open: true}}, tx: one},
+		{reason: "while another is running, which may be of another row", model: "thing", earlier: []earlier{{open: true}}, held: true},
+		{reason: "while another is running, and any row will do", model: "thing", nobody: true, earlier: []earlier{{open: true}}},
+		{reason: "behind one that is running and one that is durable", model: "thing", earlier: []earlier{{open: true}, {written: true, durable: true}}},
+		{reason: "an insert, of a create", event: trail.Create, model: "thing", nobody: true, operation: trail.OpInsert, held: true},
+		{reason: "an update, of a create", event: trail.Create, model: "thing", nobody: true, operation: trail.OpUpdate},
+		{reason: "an update, of a create that names its entity", event: trail.Create, model: "thing", operation: trail.OpUpdate, held: true},
 		{reason: "behind one that wrote nothing", model: "thing", earlier: []earlier{{}}, held: true},
 		{reason: "behind one that is durable", model: "thing", earlier: []earlier{{written: true, durable: true}}},
 		{reason: "behind one in the same transaction, which was not taken back to a savepoint", model: "thing", earlier: []earlier{{tx: one, written: true}}, tx: one},
@@ -80,9 +86,13 @@ func TestClaim(t *testing.T) {
 			if c.event == "" {
 				c.event = trail.Update
 			}
-			_, trace := start(t, t.Context(), trail.Action{Actor: una, Event: c.event, Model: "thing", EntityID: "42"})
+			action := trail.Action{Actor: una, Event: c.event, Model: "thing", EntityID: "42"}
+			if c.nobody {
+				action.EntityID = ""
+			}
+			_, trace := start(t, t.Context(), action)
 			for _, e := range c.earlier {
-				claim, err := trace.Claim("thing", key(e.tx), ended)
+				claim, err := trace.Claim(trail.Work{Model: "thing", Tx: key(e.tx), Done: ended})
 				if err != nil || !claim.Held {
 					t.Fatalf("an earlier statement holds no claim: %v", err)
 				}
@@ -96,11 +106,11 @@ func TestClaim(t *testing.T) {
 			if c.before != nil {
 				c.before(trace)
 			}
-			claim, err := trace.Claim(c.model, key(c.tx), ended)
+			claim, err := trace.Claim(trail.Work{Model: c.model, Operation: c.operation, Tx: key(c.tx), Done: ended})
 			if err != nil || claim.Held != c.held {
 				t.Errorf("the claim is held: %t (%v), want %t", claim.Held, err, c.held)
 			}
-			if claim.Held && claim.EntityID != "42" {
+			if claim.Held && claim.EntityID != action.EntityID {
 				t.Errorf("the claim is for entity %q", claim.EntityID)
 			}
 			claim.Settle(false, false)
@@ -120,7 +130,7 @@ func key(t *tx) any {
 func TestClaimWithoutModel(t *testing.T) {
 	recording(t)
 	_, trace := start(t, t.Context(), trail.Action{Actor: una, Event: trail.Update})
-	if claim, err := trace.Claim("", nil, ended); err != nil || claim.Held {
+	if claim, err := trace.Claim(trail.Work{Model: ""}); err != nil || claim.Held {
 		t.Errorf("the claim is held: %t, %v", claim.Held, err)
 	}
 }
@@ -196,7 +206,7 @@ func TestClaimProperty(t *testing.T) {
 			},
 			"statement": func(t *rapid.T) {
 				in := pick("in")
-				claim, err := trace.Claim("thing", key(in), ended)
+				claim, err := trace.Claim(trail.Work{Model: "thing", Tx: key(in), Done: ended})
 				if err != nil {
 					t.Fatal(err)
 				}
@@ -272,7 +282,7 @@ func TestClaimOfManyGoroutines(t *testing.T) {
 	for g := range 16 {
 		wg.Go(func() {
 			for i := range 100 {
-				claim, err := trace.Claim("thing", nil, ended)
+				claim, err := trace.Claim(trail.Work{Model: "thing"})
 				if err != nil {
 					t.Error(err)
 				}
@@ -302,7 +312,7 @@ func TestClaimOfManyGoroutines(t *testing.T) {
 func TestSettleBehindTheEnd(t *testing.T) {
 	m := recording(t)
 	_, trace := start(t, t.Context(), trail.Action{Actor: una, Event: trail.Update, Model: "thing"})
-	claim, err := trace.Claim("thing", nil, ended)
+	claim, err := trace.Claim(trail.Work{Model: "thing"})
 	if err != nil || !claim.Held {
 		t.Fatalf("the claim is held: %t, %v", claim.Held, err)
 	}
@@ -329,15 +339,15 @@ func TestSole(t *testing.T) {
 		{reason: "an id from outside", options: trail.Options{ID: trail.NewID(time.Now())}},
 		{reason: "a trace that was handed on", before: func(ctx context.Context, _ *trail.Trace) { trail.Inject(ctx, trail.MapCarrier{}) }},
 		{reason: "behind a statement without a row", sole: true, before: func(_ context.Context, tr *trail.Trace) {
-			claim, _ := tr.Claim("thing", nil, ended)
+			claim, _ := tr.Claim(trail.Work{Model: "thing"})
 			claim.Settle(false, true)
 		}},
 		{reason: "behind a statement that failed", before: func(_ context.Context, tr *trail.Trace) {
-			claim, _ := tr.Claim("thing", nil, ended)
+			claim, _ := tr.Claim(trail.Work{Model: "thing"})
 			claim.Fail()
 		}},
 		{reason: "behind a transaction that is over", before: func(_ context.Context, tr *trail.Trace) {
-			claim, _ := tr.Claim("thing", overTx(), ended)
+			claim, _ := tr.Claim(trail.Work{Model: "thing", Tx: overTx(), Done: ended})
 			claim.Settle(true, false)
 		}},
 	} {
@@ -350,7 +360,7 @@ func TestSole(t *testing.T) {
 			if c.before != nil {
 				c.before(s, s.Trace())
 			}
-			claim, err := s.Trace().Claim("thing", nil, ended)
+			claim, err := s.Trace().Claim(trail.Work{Model: "thing"})
 			if err != nil || !claim.Held || claim.Sole != c.sole {
 				t.Errorf("the claim is held: %t, alone: %t (%v), want %t", claim.Held, claim.Sole, err, c.sole)
 			}

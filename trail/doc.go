@@ -15,7 +15,9 @@
 //     its own entity is the action, written in the change's own transaction;
 //   - before ([Ahead]): before work that happens outside the database begins,
 //     with the outcome [Pending];
-//   - after: by [Trace.End], if neither of the two took place.
+//   - after: by [Trace.End], if neither of the two took place. If the process is
+//     killed before, entries of other rows that the action changed stay behind
+//     without it.
 //
 // The package needs only the standard library and google/uuid, so that whatever
 // writes, reads or carries the trail can build on it.

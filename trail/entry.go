@@ -1,7 +1,6 @@
 package trail
 
 import (
-	"context"
 	"encoding/json"
 	"time"
 
@@ -51,12 +50,14 @@ type Entry struct {
 	Before, After json.RawMessage
 
 	Outcome Result
-	// Context is a JSON object; only an action's own entry has one.
+	// Context is a JSON object, or nil: an action's own entry has its [Details],
+	// an entry of raw SQL its text and the number of rows.
 	Context json.RawMessage
 }
 
-// Outcome is how an action that was recorded before its work ended, or that an
-// action recorded as successful later failed.
+// Outcome is how an action ended. It is stored if the action's own entry cannot
+// say so: if that was written before the work, or says success and the action
+// failed later, and with the error of every action that failed or was denied.
 type Outcome struct {
 	TraceID    uuid.UUID
 	FinishedAt time.Time
@@ -64,18 +65,6 @@ type Outcome struct {
 	Status     int    // of the HTTP response; zero if there was none
 	Error      string // what went wrong; empty on success
 	Duration   time.Duration
-}
-
-// Recorder stores entries and outcomes. Package store has the one for
-// databases. Implementations must be safe for concurrent use.
-type Recorder interface {
-	// Record stores entries, all or none. An entry whose ID is stored already
-	// is skipped: the first one wins. It returns only once the entries are
-	// durable, or with an error.
-	Record(ctx context.Context, entries ...Entry) error
-	// Finish stores the outcome of the action o.TraceID. The first outcome of
-	// an action wins, later ones are skipped.
-	Finish(ctx context.Context, o Outcome) error
 }
 
 // JoinKey returns the entity id of a key: its parts as text, joined by commas

@@ -1,65 +1,105 @@
 package trail
 
 import (
+	"context"
 	"fmt"
+	"sync"
 	"time"
 )
 
-// How often a transaction is looked at until it is over, and how often what is
-// to be recorded then is tried.
+// The pauses between looks at whether a transaction is over, and how long an end
+// tries to do without waiting for one.
 const (
 	firstLook, lastLook = time.Millisecond, 100 * time.Millisecond
-	lateAttempts        = 3
+	shortly             = 100 * time.Millisecond
 )
 
-// finishLaterLocked ends a trace whose own entry is in a transaction that is not
-// over. To write it once more now would wait for that one, which may be waiting
-// for the caller. It unlocks the trace.
-func (t *Trace) finishLaterLocked(o Outcome) error {
-	t.freezeLocked()
-	if o.Result == Pending { // whoever ends the trace makes sure of the entry
-		t.mu.Unlock()
-		return nil
+// finishLaterLocked ends a trace while a transaction is open that rows were
+// changed in. If the action's own entry is in it, or if nobody else can write
+// meanwhile, what is left is recorded once it is over; else only if it cannot be
+// recorded at once, as when all connections are taken. It unlocks the trace.
+func (t *Trace) finishLaterLocked(o Outcome, e ending, wait transaction) error {
+	behind := t.own.open() || t.exclusive
+	reporter, ok := t.source.(LateReporter)
+	if !ok {
+		reporter, _ = e.recorder.(LateReporter)
 	}
-	own, entry := t.own, t.entryLocked(o.Result, o.Status)
-	t.ended = true
-	t.own.phase = ownKept
-	reporter, _ := t.source.(LateReporter)
-	t.source = nil
+	t.closeLocked(o)
 	t.mu.Unlock()
-
-	if o.Result == Success {
-		// It is written only if the change was not.
-		entry.Outcome = Failure
-		if own.doubt { // taken back to a savepoint, while others stood
-			entry.Outcome = Success
+	if !behind {
+		ctx, cancel := t.detached(shortly)
+		defer cancel()
+		if e.write(ctx) == nil {
+			t.leave()
+			return nil
 		}
 	}
-	o = t.outcome(o)
+	t.leave()
+	late.begin()
 	go func() {
-		for pause := firstLook; !own.done(own.tx); pause = min(2*pause, lastLook) {
+		defer late.end()
+		for pause := firstLook; wait.open(); pause = min(2*pause, lastLook) {
 			time.Sleep(pause)
 		}
-		var err error
-		for range lateAttempts {
-			if err = t.record(entry, o); err == nil {
-				return
-			}
-			time.Sleep(lastLook)
+		err := t.write(&e)
+		if err != nil && o.Result == Pending {
+			t.reopen(!t.remote) // whoever ends the trace tries again
 		}
-		if reporter != nil {
-			reporter.ReportLate(fmt.Errorf("trail: recording the end of an action once its transaction was over: %w", err))
+		if err != nil && reporter != nil {
+			reporter.ReportLate(fmt.Errorf("trail: once the action's transaction was over: %w", err))
 		}
 	}()
 	return nil
 }
 
-// record records an entry, and an outcome other than success.
-func (t *Trace) record(entry Entry, o Outcome) error {
-	ctx, cancel := t.detached()
-	defer cancel()
-	if err := t.recorder.Record(ctx, entry); err != nil || o.Result == Success {
-		return err
+// Wait waits until all that was left to record when an action ended inside an
+// open transaction is recorded or reported, see [Trace.End]. Call it before the
+// process ends, once no more actions do. The error is that of ctx, whose
+// cancellation ends the wait.
+func Wait(ctx context.Context) error {
+	select {
+	case <-late.none():
+		return nil
+	case <-ctx.Done():
+		return fmt.Errorf("trail: waiting for the ends of actions: %w", ctx.Err())
 	}
-	return t.recorder.Finish(ctx, o)
+}
+
+// late are the ends that are still to be recorded, of all traces.
+var late ends
+
+type ends struct {
+	mu   sync.Mutex
+	n    int
+	idle chan struct{} // closed once n is zero; nil while nobody waits
+}
+
+func (l *ends) begin() {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.n++
+}
+
+func (l *ends) end() {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.n--; l.n == 0 && l.idle != nil {
+		close(l.idle)
+		l.idle = nil
+	}
+}
+
+// none returns a channel that is closed once there are none.
+func (l *ends) none() <-chan struct{} {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.n == 0 {
+		closed := make(chan struct{})
+		close(closed)
+		return closed
+	}
+	if l.idle == nil {
+		l.idle = make(chan struct{})
+	}
+	return l.idle
 }

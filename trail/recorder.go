@@ -1,6 +1,21 @@
 package trail
 
-import "sync/atomic"
+import (
+	"context"
+	"sync/atomic"
+)
+
+// Recorder stores entries and outcomes. Package store has the one for
+// databases. Implementations must be safe for concurrent use.
+type Recorder interface {
+	// Record stores entries, all or none. An entry whose ID is stored already
+	// is skipped: the first one wins. It returns only once the entries are
+	// durable, or with an error.
+	Record(ctx context.Context, entries ...Entry) error
+	// Finish stores the outcome of the action o.TraceID. The first outcome of
+	// an action wins, later ones are skipped.
+	Finish(ctx context.Context, o Outcome) error
+}
 
 var defaultRecorder atomic.Pointer[Recorder]
 
@@ -28,4 +43,17 @@ func Default() Recorder {
 		return *p
 	}
 	return nil
+}
+
+// recorderOf returns the recorder of an action that is begun in ctx and sets
+// none: that of the action around it, else the default; nil if there is none.
+func recorderOf(ctx context.Context) Recorder {
+	if outer, ok := FromContext(ctx); ok {
+		outer.mu.Lock()
+		defer outer.mu.Unlock()
+		if _, none := outer.recorder.(noRecorder); !none && outer.recorder != nil {
+			return outer.recorder
+		}
+	}
+	return Default()
 }

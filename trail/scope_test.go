@@ -131,7 +131,7 @@ func TestOpenThatFails(t *testing.T) {
 			t.Errorf("Open returns %v", err)
 		}
 	}
-	if _, err := trace.Claim("thing", nil, nil); !errors.Is(err, errDown) {
+	if _, err := trace.Claim(trail.Work{Model: "thing"}); !errors.Is(err, errDown) {
 		t.Errorf("a claim gets %v, want what kept the entry from being written", err)
 	}
 	m.fail("Record", nil)

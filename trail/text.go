@@ -10,7 +10,7 @@ import (
 
 // Printable returns s in a form safe to store and show: valid UTF-8, at most
 // limit characters, with control characters and the marks that change the
-// direction of writing made visible as \u and four hex digits. Text that is
+// direction of writing made visible as \u and four hex digits, or \U and eight. Text that is
 // printable already is returned as it is, without an allocation. Text that is
 // cut ends in an ellipsis, which counts.
 func Printable(s string, limit int) string {
@@ -39,6 +39,12 @@ func Printable(s string, limit int) string {
 		n += size
 	}
 	return b.String()
+}
+
+// masked returns free text as it is stored: without what looks like a secret,
+// printable, and at most limit characters long.
+func masked(s string, limit int) string {
+	return Printable(MaskText(bounded(s, 16*limit)), limit)
 }
 
 // bounded returns s, or as much of its beginning as fits in limit bytes.

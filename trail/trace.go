@@ -24,6 +24,10 @@ var (
 	// ErrRecorded is returned if the recorded action can no longer be
 	// changed.
 	ErrRecorded = errors.New("trail: the action has been recorded already")
+	// ErrUnconfirmed is wrapped by the error of an End that could not make sure
+	// of an entry which was written with a change, in a transaction that is over.
+	// If that was committed, as is likely, nothing is missing.
+	ErrUnconfirmed = errors.New("trail: it is not known whether the action's entry was committed")
 	// ErrDenied marks an error, by wrapping, that ends an action as [Denied].
 	ErrDenied = errors.New("denied")
 )
@@ -33,8 +37,10 @@ var (
 const writeTimeout = 10 * time.Second
 
 // Source provides what is known only after an action has started: who
-// authenticated, and the circumstances. It is asked when the action's entry is
-// written, by whatever goroutine does so, and never after the trace has ended.
+// authenticated, and the circumstances. It is asked by whatever goroutine needs
+// them, never by two at once and never after the trace has ended. The trace is
+// locked meanwhile: of its methods only ID, String and Span may be called, and
+// nothing may be written under it.
 type Source interface {
 	// Actor returns the actor, and whether it is known yet.
 	Actor() (Actor, bool)
@@ -43,13 +49,14 @@ type Source interface {
 	Details() Details
 }
 
-// LateReporter is an optional interface of a [Source] that is told of an end
-// that could not be recorded after [Trace.End] had returned.
+// LateReporter is an optional interface of a [Source], or else of a [Recorder],
+// that is told of an end that could not be recorded after [Trace.End] had
+// returned.
 type LateReporter interface{ ReportLate(err error) }
 
 // Options are for code that opens traces for others; see [Scope.Start].
 type Options struct {
-	Recorder Recorder  // default: Default()
+	Recorder Recorder  // default: that of the trace in the context, else Default()
 	Source   Source    // default: none, the action has everything
 	ID       uuid.UUID // default: a new one. Version 7, see [Plausible]
 	Parent   uuid.UUID // default: the trace that the context carries, if any
@@ -58,7 +65,8 @@ type Options struct {
 	// for a caller that does not know yet who acts. gormhook opens it before
 	// the first write outside a transaction, but not while it is Held.
 	Late bool
-	// Held keeps writes from opening the trace until [Trace.Release] is called.
+	// Held says that the work has not begun, until [Trace.Release] is called:
+	// writes neither open the trace nor are the action's own.
 	Held bool
 }
 
@@ -76,15 +84,19 @@ type Trace struct {
 	spans    Spanner         // or nil; not changed once the trace has begun
 	ctx      context.Context //nolint:containedctx // the values of the action's context, for its end
 
-	late atomic.Bool // the entry before the work is still to be written
-	held atomic.Bool // and no write may do so
+	held atomic.Bool // the work has not begun
 
-	mu      sync.Mutex // guards what follows, and action, source and shared
-	own     ownState
-	says    Result // what the own entry says of the outcome, as far as it is known
-	ended   bool
-	openErr error
-	frozen  bool // the source's Actor may be gone
+	mu     sync.Mutex // guards what follows, and action, recorder, source and shared
+	late   bool       // the entry before the work is still to be written
+	own    ownState
+	claims int         // statements running that may write it
+	last   transaction // that rows were changed in under the trace
+	// exclusive: nobody else can write while that is open.
+	exclusive bool
+	says      Result // what the own entry says of the outcome, as far as it is known
+	ended     bool
+	openErr   error
+	frozen    bool // the source's Actor may be gone
 	// identified: somebody knows the actor better than the source.
 	identified bool
 	err        error // of the carrier it came from
@@ -113,7 +125,7 @@ func (s *Scope) Start(ctx context.Context, a Action, o Options) error {
 		return ErrNoEvent
 	}
 	if o.Recorder == nil {
-		if o.Recorder = Default(); o.Recorder == nil {
+		if o.Recorder = recorderOf(ctx); o.Recorder == nil {
 			return ErrNoRecorder
 		}
 	}
@@ -141,18 +153,15 @@ func (s *Scope) Start(ctx context.Context, a Action, o Options) error {
 			t.spans = outer.spans
 		}
 	}
-	if t.action.Moment != Ahead {
-		return nil
-	}
-	t.late.Store(true)
 	t.held.Store(o.Held)
+	t.late = t.action.Moment == Ahead
 	if o.Late {
 		return nil
 	}
 	return t.Open()
 }
 
-// Release lets writes open the trace, see [Options].
+// Release says that the work begins, see [Options].
 func (t *Trace) Release() { t.held.Store(false) }
 
 // BeforeWrite is [Trace.Open] for those who are about to write outside a
@@ -170,21 +179,14 @@ func (t *Trace) BeforeWrite() error {
 // be called while the caller holds a transaction: the entry is written through
 // another connection, which a pool of one does not have.
 func (t *Trace) Open() error {
-	if !t.late.Load() {
-		t.mu.Lock()
-		defer t.mu.Unlock()
-		return t.openErr
-	}
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	if !t.late.Load() {
+	if !t.late {
 		return t.openErr
 	}
-	// Cleared first: the recorder's own log lines ask for the trace too.
-	t.late.Store(false)
-	ctx, cancel := t.detached()
-	defer cancel()
-	if err := t.recorder.Record(ctx, t.entryLocked(Pending, 0)); err != nil {
+	t.late = false
+	e := ending{recorder: t.recorder, record: true, entry: t.entryLocked(Pending, 0)}
+	if err := t.write(&e); err != nil {
 		t.openErr = fmt.Errorf("trail: recording the action before its work: %w", err)
 		return t.openErr
 	}
@@ -238,7 +240,7 @@ func (t *Trace) Annotate(event Event, model string, moment Moment) error {
 	if event == "" {
 		return ErrNoEvent
 	}
-	if t.own.phase != ownFree || t.ended {
+	if t.own.phase != ownFree || t.claims > 0 || t.ended {
 		return ErrRecorded
 	}
 	t.action.Event, t.action.Moment = event, moment
@@ -246,7 +248,7 @@ func (t *Trace) Annotate(event Event, model string, moment Moment) error {
 		t.action.Model = model
 	}
 	t.action = t.action.normalize()
-	t.late.Store(t.action.Moment == Ahead)
+	t.late = t.action.Moment == Ahead
 	return nil
 }
 
@@ -256,7 +258,7 @@ func (t *Trace) Annotate(event Event, model string, moment Moment) error {
 func (t *Trace) Identify(actor Actor) error {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	if t.own.phase != ownFree || t.ended {
+	if t.own.phase != ownFree || t.claims > 0 || t.ended {
 		return ErrRecorded
 	}
 	t.action.Actor, t.identified = actor, true
@@ -268,10 +270,24 @@ func (t *Trace) Identify(actor Actor) error {
 func (t *Trace) SetTenant(tenant string) error {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	if t.own.phase != ownFree || t.ended {
+	if t.own.phase != ownFree || t.claims > 0 || t.ended {
 		return ErrRecorded
 	}
 	t.action.Tenant = tenant
+	t.action = t.action.normalize()
+	return nil
+}
+
+// SetEntity names the entity, for code that learns of it after the action began:
+// of a key of several columns the id is what [JoinKey] makes. It fails as
+// [Trace.Identify] does.
+func (t *Trace) SetEntity(model, id string) error {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if t.own.phase != ownFree || t.claims > 0 || t.ended {
+		return ErrRecorded
+	}
+	t.action.Model, t.action.EntityID = model, id
 	t.action = t.action.normalize()
 	return nil
 }
@@ -301,110 +317,6 @@ func (t *Trace) entryLocked(r Result, status int) Entry {
 	}
 }
 
-// End ends the action: as a success if err is nil, as denied if err wraps
-// [ErrDenied], as a failure otherwise. It makes sure that the action has its
-// entry, and writes its outcome if that is not what the entry says. The
-// cancellation of the action's context does not stop its writes. If End fails,
-// the trace has not ended, and End may be called again; otherwise a second call
-// returns [ErrEnded] and changes nothing.
-//
-// If the transaction that the entry was written in is still open, End does not
-// wait for it: what is left to record is recorded once it is over, by a
-// goroutine that lasts as long, and as a failure if it was rolled back.
-func (t *Trace) End(err error) error {
-	o := Outcome{Result: Success}
-	if err != nil {
-		o.Result, o.Error = Failure, err.Error()
-		if errors.Is(err, ErrDenied) {
-			o.Result = Denied
-		}
-	}
-	return t.Finish(o)
-}
-
-// Finish ends the action with the outcome o, whose trace id, time and duration
-// are filled in. A result of [Pending] leaves the end to somebody else: Finish
-// makes sure that the action has its entry but writes no outcome, and the trace
-// may be ended again.
-func (t *Trace) Finish(o Outcome) error {
-	t.mu.Lock()
-	if t.ended {
-		t.mu.Unlock()
-		return ErrEnded
-	}
-	if t.own.open() {
-		return t.finishLaterLocked(o)
-	}
-	// An entry with a change says success, one that is written now says the
-	// result: the outcome is written only if there is more to say.
-	record := t.own.phase != ownKept || t.remote
-	finish := o.Result != Pending &&
-		(o.Result != Success || t.says == Pending || t.remote || t.action.Moment == Ahead)
-	var entry Entry
-	if record {
-		entry = t.entryLocked(o.Result, o.Status)
-		if t.remote {
-			entry.Outcome = Pending // written only if the side that began it could not
-		}
-		t.says = entry.Outcome
-	}
-	t.freezeLocked()
-	t.late.Store(false)
-	t.own.phase = ownKept
-	t.ended = o.Result != Pending
-	t.mu.Unlock()
-
-	if !record && !finish {
-		t.leave()
-		return nil
-	}
-	ctx, cancel := t.detached()
-	defer cancel()
-	if record {
-		if err := t.recorder.Record(ctx, entry); err != nil {
-			t.reopen(!t.remote)
-			return fmt.Errorf("trail: recording the action at its end: %w", err)
-		}
-	}
-	if finish {
-		if err := t.recorder.Finish(ctx, t.outcome(o)); err != nil {
-			t.reopen(false)
-			return fmt.Errorf("trail: recording the outcome of the action: %w", err)
-		}
-	}
-	t.leave()
-	return nil
-}
-
-// leave drops the source of a trace that has ended.
-func (t *Trace) leave() {
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	if t.ended {
-		t.source = nil
-	}
-}
-
-// outcome returns o with what only the trace knows.
-func (t *Trace) outcome(o Outcome) Outcome {
-	now := time.Now()
-	o.TraceID, o.FinishedAt, o.Duration = t.id, now, now.Sub(t.started)
-	o.Error = Printable(MaskText(bounded(o.Error, 16*maxError)), maxError)
-	return o
-}
-
-// reopen takes back an end that could not be recorded, so that it can be
-// retried. Whether the entry was written may not be known: the error may have
-// come after it.
-func (t *Trace) reopen(entry bool) {
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	t.ended = false
-	if entry {
-		t.own.phase, t.own.tx = ownTentative, nil
-	}
-}
-
 // freezeLocked asks the source for the actor a last time.
 func (t *Trace) freezeLocked() {
 	t.actionLocked()
@@ -416,10 +328,4 @@ func (t *Trace) Ended() bool {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	return t.ended
-}
-
-// detached returns a context for the trace's own writes: it has the values of
-// the action's context and its own timeout, but not its cancellation.
-func (t *Trace) detached() (context.Context, context.CancelFunc) {
-	return context.WithTimeout(Skip(context.WithoutCancel(t.ctx)), writeTimeout)
 }

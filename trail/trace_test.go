@@ -57,7 +57,7 @@ func TestLife(t *testing.T) {
 				t.Error("it has ended before it has")
 			}
 			if c.claimed != "" {
-				claim, err := trace.Claim("thing", nil, nil)
+				claim, err := trace.Claim(trail.Work{Model: "thing"})
 				if err != nil {
 					t.Fatal(err)
 				}
@@ -254,7 +254,7 @@ func TestPending(t *testing.T) {
 				_, trace := start(t, t.Context(), trail.Action{Actor: una, Event: event, Model: "thing"})
 				kept := trail.Pending
 				if claimed {
-					claim, err := trace.Claim("thing", nil, nil)
+					claim, err := trace.Claim(trail.Work{Model: "thing"})
 					if err != nil {
 						t.Fatal(err)
 					}
@@ -326,7 +326,7 @@ func TestManyGoroutinesEndOneTrace(t *testing.T) {
 				if err := trace.Open(); err != nil {
 					t.Error(err)
 				}
-				if claim, err := trace.Claim("thing", nil, nil); err != nil {
+				if claim, err := trace.Claim(trail.Work{Model: "thing"}); err != nil {
 					t.Error(err)
 				} else {
 					claim.Settle(g%2 == 0, g%4 == 0)
