@@ -2,7 +2,6 @@ package gormhook
 
 import (
 	"bytes"
-	"crypto/sha256"
 	"encoding/hex"
 	"encoding/json"
 	"errors"
@@ -65,8 +64,7 @@ func (t *table) entityOf(s *subject, img *image) string {
 		parts[n] = unquoteJSON(img.values[i])
 		switch rules[i] {
 		case ruleMask, ruleOmit:
-			sum := sha256.Sum256([]byte(parts[n]))
-			parts[n] = "sha256:" + hex.EncodeToString(sum[:])
+			parts[n] = trail.Digest(parts[n])
 		}
 	}
 	return trail.JoinKey(parts...)

@@ -3,8 +3,7 @@ package middleware
 import (
 	"errors"
 	"fmt"
-	"reflect"
-	"runtime"
+	"strings"
 
 	"github.com/gin-gonic/gin"
 
@@ -28,41 +27,29 @@ func As(event trail.Event, model ...string) gin.HandlerFunc {
 	if len(model) > 1 {
 		panic(fmt.Sprintf("audit: As(%q) is given %d models, one at the most expected", event, len(model)))
 	}
-	return as{event: event, model: model}.handle
+	return as{event: event, model: strings.Join(model, "")}.handle
 }
 
 type as struct {
 	event trail.Event
-	model []string
+	model string // or empty
 }
 
-// asName is how gin names the handlers of As.
-var asName = func() string {
-	name := runtime.FuncForPC(reflect.ValueOf(as{}.handle).Pointer()).Name()
-	return name
-}()
+// asName is the name of all handlers that As returns.
+var asName = nameOf(as{}.handle)
 
 func (a as) handle(c *gin.Context) {
 	r, ok := current(c)
 	if !ok {
 		return
 	}
-	model := ""
-	if len(a.model) > 0 {
-		model = a.model[0]
-	}
-	trace := r.Trace()
-	err := trace.Annotate(a.event, model, r.cfg.events[a.event])
-	if errors.Is(err, trail.ErrRecorded) {
+	switch err := r.Trace().Annotate(a.event, a.model, r.cfg.events[a.event]); {
+	case err == nil:
+		r.step(c)
+	case errors.Is(err, trail.ErrRecorded):
 		// It was called from within a handler, after the work had begun: the
 		// action keeps the name that it was recorded under.
-		return
-	}
-	if r.annotations--; err == nil && r.annotations <= 0 { // the last one wins
-		trace.Release()
-		err = trace.Open()
-	}
-	if err != nil {
+	default:
 		r.cfg.failed(c, err)
 	}
 }

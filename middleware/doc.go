@@ -6,13 +6,19 @@
 // annotation ([As]):
 //
 //	POST   /things             create thing
-//	PUT    /things/:id         update thing :id      (PATCH as well)
+//	PUT    /things/:id         update thing :id      (PATCH and POST as well)
 //	DELETE /things/:id         delete thing :id
 //	POST   /things/:id/approve approve thing :id     (PUT and PATCH as well)
 //
 // where approve stands for any known event: one of trail.Events, or one that the
-// application added with [WithEvent]. Read-only requests are ignored unless
-// their route is annotated, and so are requests that no route serves.
+// application added with [WithEvent]. Any other method that may change something
+// is its own event: PURGE /things/:id is purge. The model is the singular of the
+// last collection, in snake case: sourceCodes and source-codes are source_code.
+// Read-only requests are ignored unless their route is annotated, and so are
+// requests that no route serves.
+//
+// The id in a route is recorded as it is, unless the name of its parameter is that
+// of a secret (see trail.Sensitive): then a digest of it is, as of a secret key.
 //
 // Every action leaves exactly one entry, whose id is the trace id in the
 // response header X-Trace-Id, whatever the handler does: also if it refuses,
@@ -22,11 +28,22 @@
 // known by then, so authentication must run before this middleware or in
 // [WithUser]. If gin.BasicAuth runs after it, such an action is written at its
 // annotation, else before its first write, at the latest when it ends. What a
-// resolver writes, and whatever writes before an annotation, does not count.
+// resolver writes, and whatever writes before an annotation, does not count: the
+// rows have entries of their own.
 //
-// If the transaction that an action's entry was written in is still open when
-// the handler returns, as with one transaction for each request, the answer does
-// not wait: see trail.Trace.End.
+// A middleware inside another one does not audit, but its resolvers of the user
+// and the tenant decide. So a group of routes may authenticate in another way.
+//
+// Register gin's recovery before this middleware: a panic that a recovery inside
+// has turned into an answer is taken for that answer, and for a success if one
+// had begun. A handler that leaves an error in c.Errors and no answer has failed.
+//
+// If a transaction in which the action changed rows is still open when the handler
+// returns, as with one transaction for each request, the answer does not wait for
+// it: see trail.Trace.End. Call trail.Wait when the process shuts down. On SQLite
+// do not hold a transaction that writes around the middleware: of one in which the
+// action changed nothing nobody can know, and an action that is recorded before
+// its work would wait for it in vain.
 //
 // The address that is recorded is gin's ClientIP. Out of the box gin believes
 // what any client sends as X-Forwarded-For: call SetTrustedProxies on the engine,

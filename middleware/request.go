@@ -23,8 +23,38 @@ type request struct {
 
 	method, path, id, agent, traceparent string
 	remote                               string // an address, with or without a port
-	// annotations counts those still to come in the chain.
-	annotations int
+	// steps counts the handlers still to come that may change the action.
+	steps int
+}
+
+type requestKey struct{}
+
+// Value implements [context.Context].
+func (r *request) Value(key any) any {
+	if key == (requestKey{}) {
+		return r
+	}
+	return r.Scope.Value(key)
+}
+
+// step notes that one of the handlers that may change the action has done so.
+// Behind the last of them the work begins.
+func (r *request) step(c *gin.Context) {
+	if r.steps--; r.steps <= 0 {
+		r.begin(c)
+	}
+}
+
+// begin records the action if that is due before its work, and reports whether
+// that may begin; if not, the answer is written.
+func (r *request) begin(c *gin.Context) bool {
+	trace := r.Trace()
+	trace.Release()
+	if err := trace.Open(); err != nil {
+		r.cfg.failed(c, err)
+		return false
+	}
+	return true
 }
 
 var (

@@ -15,13 +15,29 @@ import (
 
 // route is what a route's template says about the actions of its requests.
 type route struct {
-	audited     bool
-	annotations int  // how often As is in its chain; the last one wins
-	basicAuth   bool // gin.BasicAuth is in its chain
-	event       trail.Event
-	moment      trail.Moment
-	model       string
-	param       string // the name of the parameter that holds the entity id
+	audited   bool
+	steps     int  // the handlers in its chain that may change the action
+	basicAuth bool // gin.BasicAuth is in its chain
+	event     trail.Event
+	moment    trail.Moment
+	model     string
+	param     string // the name of the parameter that holds the entity id
+	secret    bool   // by that name, the id is one
+}
+
+// entity returns the id of the entity that a request is about: the last
+// parameter of that name, or a digest of it if the name is that of a secret.
+func (r *route) entity(c *gin.Context) string {
+	for _, p := range slices.Backward(c.Params) {
+		if p.Key != r.param {
+			continue
+		}
+		if r.secret {
+			return trail.Digest(p.Value)
+		}
+		return p.Value
+	}
+	return ""
 }
 
 // routeKey tells routes apart, also those of several routers that share a
@@ -63,9 +79,9 @@ func (r *routes) of(c *gin.Context, events map[trail.Event]trail.Moment) *route 
 	if ok {
 		return found
 	}
-	as, basicAuth := chain(c, r.middleware)
-	found = readRoute(key.method, key.path, as, events)
-	found.basicAuth = basicAuth
+	annotations, nested, basicAuth := chain(c, r.middleware)
+	found = readRoute(key.method, key.path, annotations, events)
+	found.steps, found.basicAuth = annotations+nested, basicAuth
 
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -76,17 +92,20 @@ func (r *routes) of(c *gin.Context, events map[trail.Event]trail.Moment) *route 
 	return found
 }
 
-// chain counts the handlers made by As that come after the middleware, and looks
-// for gin's BasicAuth: gin may run them too late for an entry that is written
-// before the work.
-func chain(c *gin.Context, middleware string) (annotations int, basicAuth bool) {
+// chain counts the handlers after the middleware that may change the action,
+// those made by As and further middlewares, and looks for gin's BasicAuth: gin may
+// run them too late for an entry that is written before the work.
+func chain(c *gin.Context, middleware string) (annotations, nested int, basicAuth bool) {
 	names := c.HandlerNames()
 	for _, name := range names[slices.Index(names, middleware)+1:] {
-		if name == asName {
+		switch name {
+		case asName:
 			annotations++
+		case middleware:
+			nested++
 		}
 	}
-	return annotations, slices.ContainsFunc(names, func(name string) bool {
+	return annotations, nested, slices.ContainsFunc(names, func(name string) bool {
 		// Not BasicAuthForProxy, which authenticates nobody to this service.
 		return strings.HasPrefix(name, "github.com/gin-gonic/gin.BasicAuth") && !strings.Contains(name, "ForProxy")
 	})
@@ -95,7 +114,7 @@ func chain(c *gin.Context, middleware string) (annotations int, basicAuth bool) 
 // readRoute reads a method and the template of a route by convention. If the
 // route is annotated, the word after its last parameter is a verb, known or not.
 func readRoute(method, path string, annotations int, events map[trail.Event]trail.Moment) *route {
-	r := &route{annotations: annotations, audited: annotations > 0}
+	r := &route{audited: annotations > 0}
 	var segments []string
 	for s := range strings.SplitSeq(path, "/") {
 		if s != "" {
@@ -114,14 +133,15 @@ func readRoute(method, path string, annotations int, events map[trail.Event]trai
 		}
 	}
 	if last >= 0 && parameter(segments[last]) {
-		r.param = segments[last][1:]
+		r.param = segments[last][strings.IndexAny(segments[last], ":*")+1:]
+		r.secret = trail.Sensitive(r.param)
 		last--
 	}
 	for last >= 0 && parameter(segments[last]) {
 		last-- // /things/:a/:b
 	}
 	if last >= 0 {
-		r.model = Singular(segments[last])
+		r.model = singular(segments[last])
 	}
 	if r.event == "" {
 		switch method {
@@ -145,8 +165,9 @@ func readRoute(method, path string, annotations int, events map[trail.Event]trai
 	return r
 }
 
-// safe reports whether requests with this method only read, by RFC 9110, 9.2.1,
-// and by WebDAV (RFC 4918, RFC 3253, RFC 5323).
+// safe reports whether requests with this method only read: GET, HEAD, OPTIONS
+// and TRACE by RFC 9110, 9.2.1, PROPFIND, REPORT and SEARCH by WebDAV (RFC 4918,
+// 3253, 5323). CONNECT changes no resource either.
 func safe(method string) bool {
 	switch method {
 	case http.MethodGet, http.MethodHead, http.MethodOptions, http.MethodTrace, http.MethodConnect, "PROPFIND", "REPORT", "SEARCH":
@@ -156,29 +177,36 @@ func safe(method string) bool {
 	}
 }
 
-// verb returns the event that a segment names, as the application spells it.
+// verb returns the event that a segment names, as the application spells it: how
+// its words are separated does not matter.
 func verb(segment string, events map[trail.Event]trail.Moment) trail.Event {
-	name := word(segment)
+	joined := func(name string) string { return strings.ReplaceAll(word(name), "_", "") }
+	name := joined(segment)
 	for event := range events {
-		if word(string(event)) == name {
+		if joined(string(event)) == name {
 			return event
 		}
 	}
-	return trail.Event(name)
+	if event := trail.Event(name); event.Known() {
+		return event
+	}
+	return trail.Event(word(segment))
 }
 
-func parameter(segment string) bool { return segment[0] == ':' || segment[0] == '*' }
+// parameter reports whether a segment has one; gin allows text before it.
+func parameter(segment string) bool {
+	i := strings.IndexAny(segment, ":*")
+	return i == 0 || i > 0 && segment[i-1] != '\\'
+}
 
 func known(event trail.Event, events map[trail.Event]trail.Moment) bool {
 	_, own := events[event]
 	return own || event.Known()
 }
 
-// word returns a path segment in the style of events and models.
-func word(segment string) string {
-	return strings.ToLower(strings.NewReplacer("-", "_", ".", "_").Replace(segment))
-}
+// word returns a path segment in the style of events and models: sourceCodes and
+// source-codes are source_codes.
+func word(segment string) string { return strings.ToLower(trail.SnakeCase(segment)) }
 
-// Singular returns the model of a route's collection: source-codes and
-// source_codes are source_code. It uses GORM's own inflection.
-func Singular(collection string) string { return inflection.Singular(word(collection)) }
+// singular returns the model of a route's collection, by GORM's own inflection.
+func singular(collection string) string { return inflection.Singular(word(collection)) }

@@ -60,7 +60,15 @@ func TestConventions(t *testing.T) {
 		{"a singular stays", "POST", "/thing", "", read{"create", "thing", ""}},
 
 		{"an entity is decoded", "PUT", "/things/:id", "/things/a%20b", read{"update", "thing", "a b"}},
-		{"an entity's control characters are visible", "PUT", "/things/:id", "/things/a%0Ab", read{"update", "thing", `a\u000ab`}},
+		{"an entity's control characters are kept, as those of a row's key are", "PUT", "/things/:id", "/things/a%0Ab", read{"update", "thing", "a\nb"}},
+		{"a parameter behind text", "PUT", "/carts/cart-:id", "/carts/cart-42", read{"update", "cart", "42"}},
+		{"a verb behind such a parameter", "PUT", "/carts/cart-:id/sync", "/carts/cart-42/sync", read{"sync", "cart", "42"}},
+		{"a secret as a parameter", "DELETE", "/sessions/:token", "/sessions/hunter2", read{"delete", "session", trail.Digest("hunter2")}},
+
+		{"camel case", "POST", "/sourceCodes/:id/approve", "/sourceCodes/1/approve", read{"approve", "source_code", "1"}},
+		{"initials", "POST", "/APIKeys", "", read{"create", "api_key", ""}},
+		{"a verb in camel case", "POST", "/things/:id/dryRun", "/things/42/dryRun", read{"dryrun", "thing", "42"}},
+		{"a verb in kebab case", "POST", "/things/:id/dry-run", "/things/42/dry-run", read{"dryrun", "thing", "42"}},
 
 		{"a GET reads", "GET", "/things/:id", "/things/42", unaudited},
 		{"a GET of a verb reads", "GET", "/things/:id/approve", "/things/42/approve", unaudited},

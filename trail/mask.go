@@ -1,7 +1,10 @@
 package trail
 
 import (
+	"crypto/sha256"
+	"encoding/hex"
 	"regexp"
+	"slices"
 	"strings"
 )
 
@@ -24,8 +27,8 @@ var tails = []string{"hash", "digest", "encrypted", "enc", "cipher", "ciphertext
 // token, api_key, private_key or similar, also in the plural and with an ending
 // such as _hash. Case and word separators do not matter.
 func Sensitive(name string) bool {
-	words := strings.Split(snake(name), "_")
-	for len(words) > 1 && contains(tails, words[len(words)-1]) {
+	words := strings.Split(SnakeCase(name), "_")
+	for len(words) > 1 && slices.Contains(tails, words[len(words)-1]) {
 		words = words[:len(words)-1]
 	}
 	joined := strings.Join(words, "_")
@@ -44,18 +47,17 @@ func Sensitive(name string) bool {
 	return false
 }
 
-func contains(list []string, s string) bool {
-	for _, e := range list {
-		if e == s {
-			return true
-		}
-	}
-	return false
+// Digest returns what tells a secret apart from others where an id is needed, as
+// for a row whose key is one: "sha256:" and the SHA-256 of it in hex. A secret that
+// can be guessed can be recognized by it.
+func Digest(secret string) string {
+	sum := sha256.Sum256([]byte(secret))
+	return "sha256:" + hex.EncodeToString(sum[:])
 }
 
-// snake writes name in lower case with underscores between its words: DBPassword
-// is db_password.
-func snake(name string) string {
+// SnakeCase writes a name as models and events are, in lower case with
+// underscores between its words: DBPassword is db_password.
+func SnakeCase(name string) string {
 	var b strings.Builder
 	upper := func(i int) bool { return i < len(name) && name[i] >= 'A' && name[i] <= 'Z' }
 	lower := func(i int) bool {
