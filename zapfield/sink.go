@@ -56,7 +56,7 @@ type Sink struct {
 
 	written, refused, lost, retried, spilled, restored atomic.Uint64
 	failure                                            atomic.Pointer[string]
-	spillSize                                          atomic.Int64
+	spillSize, damaged                                 atomic.Int64
 }
 
 // NewSink returns a sink over w, which it does not close. It starts nothing, but
@@ -76,12 +76,15 @@ func NewSink(w trail.LineWriter, opts ...SinkOption) (*Sink, error) {
 	s.queue = newQueue(s.set)
 	s.ctx, s.giveUp = context.WithCancel(context.Background())
 	if s.set.spillPath != "" {
-		var err error
-		if s.spill, err = openSpill(s.set.spillPath, s.set.spillBytes); err != nil {
+		var damage, err error
+		if s.spill, damage, err = openSpill(s.set.spillPath, s.set.spillBytes); err != nil {
 			s.giveUp()
 			return nil, fmt.Errorf("zapfield: NewSink: WithSpill: %w", err)
 		}
-		s.spillSize.Store(s.spill.size())
+		s.measureSpill()
+		if damage != nil {
+			s.report(fmt.Errorf("zapfield: %w", damage))
+		}
 	}
 	return s, nil
 }
@@ -163,6 +166,9 @@ type SinkStats struct {
 	Queued      int   `json:"queued"`       // in memory
 	QueuedBytes int   `json:"queued_bytes"` // approximately
 	SpillBytes  int64 `json:"spill_bytes"`  // in the spill file
+	// DamagedBytes are those of the spill file that held no readable lines, see
+	// [WithSpill].
+	DamagedBytes int64 `json:"damaged_bytes"`
 	// Lag is how long the oldest line in memory has waited.
 	Lag time.Duration `json:"lag_ns"`
 	// Failure is the error of the last attempt to write, if it failed.
@@ -174,7 +180,7 @@ func (s *Sink) Stats() SinkStats {
 	st := s.queue.stats()
 	st.Written, st.Refused, st.Lost = s.written.Load(), s.refused.Load(), s.lost.Load()
 	st.Retried, st.Spilled, st.Restored = s.retried.Load(), s.spilled.Load(), s.restored.Load()
-	st.SpillBytes = s.spillSize.Load()
+	st.SpillBytes, st.DamagedBytes = s.spillSize.Load(), s.damaged.Load()
 	if text := s.failure.Load(); text != nil {
 		st.Failure = *text
 	}

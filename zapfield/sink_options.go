@@ -107,6 +107,10 @@ func WithPatience(d time.Duration) SinkOption {
 // at the moment. It is created, readable only by its owner, if it does not
 // exist, and no other sink may use it while this one is open. Each batch is on
 // disk before its lines count as stored. Default: none.
+//
+// What a crash or a defect of the disk has left unreadable is moved to path with
+// ".damaged" appended, in place of what was there from earlier times, and is
+// reported and counted.
 func WithSpill(path string, maxBytes int64) SinkOption {
 	return sinkOption(func(s *settings) error {
 		if path == "" || maxBytes < 1 {
@@ -131,8 +135,9 @@ func WithSecrets(names ...string) SinkOption {
 }
 
 // WithOnError sets a function called when writing begins to fail, and for lines
-// that are refused or lost. It runs on the sink's worker, which waits for it, and
-// must not log stamped lines. Default: none; [Sink.Stats] counts.
+// that are refused or lost. It runs on the sink's worker, which waits for it, or
+// in [NewSink] if the spill file is damaged, and must not log stamped lines.
+// Default: none; [Sink.Stats] counts.
 func WithOnError(f func(error)) SinkOption {
 	return sinkOption(func(s *settings) error {
 		if f == nil {

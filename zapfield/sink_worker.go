@@ -74,7 +74,7 @@ func (w *worker) deliver(lines []trail.Line) {
 		}
 		if w.spill != nil {
 			err := w.spill.append(lines)
-			w.spillSize.Store(w.spill.size())
+			w.measureSpill()
 			if err == nil {
 				w.spilled.Add(uint64(len(lines)))
 				return
@@ -94,21 +94,35 @@ func (w *worker) deliver(lines []trail.Line) {
 
 // restore writes the next batch of the spill file.
 func (w *worker) restore() {
+	defer w.measureSpill()
 	lines, next, err := w.spill.next()
-	if err == nil {
-		settled, failed := w.write(lines[w.front:])
-		w.restored.Add(uint64(settled)) //nolint:gosec // a number of lines
-		if w.front += settled; failed != nil {
-			w.failed(failed)
-			return
-		}
-		err = w.spill.advance(next)
+	switch {
+	case errors.Is(err, errDamaged):
+		w.front = 0
+		w.note(err)
+		w.report(fmt.Errorf("zapfield: %w", err))
+		return
+	case err != nil: // the lines are still there
+		w.failed(err)
+		return
+	}
+	settled, err := w.write(lines[w.front:])
+	w.restored.Add(uint64(settled)) //nolint:gosec // a number of lines
+	if w.front += settled; err != nil {
+		w.failed(err)
+		return
 	}
 	w.front = 0
-	if err != nil { // the file itself
-		w.failed(err)
+	if err := w.spill.advance(next); err != nil { // they are only read once more, by the next process
+		w.note(err)
+		w.report(fmt.Errorf("zapfield: emptying the spill file: %w", err))
 	}
-	w.spillSize.Store(w.spill.size())
+}
+
+// measureSpill makes the state of the spill file known to Stats.
+func (s *Sink) measureSpill() {
+	s.spillSize.Store(s.spill.size())
+	s.damaged.Store(s.spill.damaged)
 }
 
 // write writes lines once. A line that can never be stored is left out. On an

@@ -22,21 +22,25 @@ type spill struct {
 	file      *os.File
 	limit     int64
 	read, end int64
+	damaged   int64 // bytes that were set aside
 }
 
 const spillHead = 8
 
 var (
 	errSpillFull = errors.New("the spill file is full")
-	castagnoli   = crc32.MakeTable(crc32.Castagnoli)
+	// errDamaged says that lines are lost: where a batch should be is none.
+	errDamaged = errors.New("not a whole batch")
+	castagnoli = crc32.MakeTable(crc32.Castagnoli)
 )
 
 // openSpill opens the file for this process alone. Anything after the last whole
-// batch is left over from a crash, and is cut off.
-func openSpill(path string, limit int64) (_ *spill, err error) {
+// batch, left over from a crash or damaged since, is set aside; damage is the
+// error that says so, or nil.
+func openSpill(path string, limit int64) (_ *spill, damage, err error) {
 	file, err := os.OpenFile(path, os.O_RDWR|os.O_CREATE, 0o600)
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	defer func() {
 		if err != nil {
@@ -44,24 +48,30 @@ func openSpill(path string, limit int64) (_ *spill, err error) {
 		}
 	}()
 	if err := lockFile(file); err != nil {
-		return nil, fmt.Errorf("%s is in use: %w", path, err)
+		return nil, nil, fmt.Errorf("%s is in use: %w", path, err)
 	}
 	s := &spill{file: file, limit: limit}
 	info, err := file.Stat()
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	s.end = info.Size()
 	for s.read < s.end {
 		_, next, err := s.batch()
-		if err != nil {
-			s.end = s.read
+		if errors.Is(err, errDamaged) {
+			damage = s.setAside(err)
+			if !errors.Is(damage, errDamaged) {
+				return nil, nil, damage
+			}
 			break
+		}
+		if err != nil {
+			return nil, nil, err
 		}
 		s.read = next
 	}
 	s.read = 0
-	return s, file.Truncate(s.end)
+	return s, damage, nil
 }
 
 // size returns how many bytes are still to be read.
@@ -90,8 +100,9 @@ func (s *spill) append(lines []trail.Line) error {
 	return nil
 }
 
-// next returns the batch at the front and where it ends. If a batch cannot be
-// read, all those after it are lost too.
+// next returns the batch at the front and where it ends. If the error is
+// errDamaged, it and all those after it are lost; after any other they are still
+// there.
 func (s *spill) next() ([]trail.Line, int64, error) {
 	body, next, err := s.batch()
 	if err == nil {
@@ -99,29 +110,78 @@ func (s *spill) next() ([]trail.Line, int64, error) {
 		if err = json.Unmarshal(body, &lines); err == nil {
 			return lines, next, nil
 		}
+		err = fmt.Errorf("%w: %w", errDamaged, err)
 	}
-	err = fmt.Errorf("reading the spill file at byte %d of %d: %w", s.read, s.end, err)
-	return nil, 0, errors.Join(err, s.advance(s.end))
+	if errors.Is(err, errDamaged) {
+		if err = s.setAside(err); errors.Is(err, errDamaged) {
+			err = errors.Join(err, s.advance(s.end))
+		}
+	}
+	return nil, 0, err
 }
 
+// batch reads the batch at the front.
 func (s *spill) batch() (body []byte, next int64, err error) {
-	head := make([]byte, spillHead)
-	if _, err := s.file.ReadAt(head, s.read); err != nil {
+	head, err := s.bytes(s.read, spillHead)
+	if err != nil {
 		return nil, 0, err
 	}
 	size := int64(binary.BigEndian.Uint32(head))
-	if s.read+spillHead+size > s.end {
-		return nil, 0, io.ErrUnexpectedEOF
+	if size == 0 { // a crash may leave zeros, whose checksum is right
+		return nil, 0, fmt.Errorf("%w: it is empty", errDamaged)
 	}
-	body = make([]byte, size)
-	if _, err := s.file.ReadAt(body, s.read+spillHead); err != nil {
+	if body, err = s.bytes(s.read+spillHead, size); err != nil {
 		return nil, 0, err
 	}
 	if crc32.Checksum(body, castagnoli) != binary.BigEndian.Uint32(head[4:]) {
-		return nil, 0, errors.New("the checksum does not match")
+		return nil, 0, fmt.Errorf("%w: the checksum does not match", errDamaged)
 	}
 	return body, s.read + spillHead + size, nil
 }
+
+// bytes reads a part of a batch.
+func (s *spill) bytes(from, size int64) ([]byte, error) {
+	if from+size > s.end {
+		return nil, fmt.Errorf("%w: it is cut off", errDamaged)
+	}
+	b := make([]byte, size)
+	switch _, err := s.file.ReadAt(b, from); {
+	case errors.Is(err, io.EOF): // somebody else has truncated the file
+		return nil, fmt.Errorf("%w: %w", errDamaged, err)
+	case err != nil:
+		return nil, fmt.Errorf("reading the spill file: %w", err)
+	}
+	return b, nil
+}
+
+// setAside moves everything from the front on into another file, because nobody
+// can tell where the next whole batch begins. It returns cause, with where the
+// bytes are, or why they could not be moved.
+func (s *spill) setAside(cause error) error {
+	path := s.file.Name() + damagedSuffix
+	aside, err := os.OpenFile(path, os.O_WRONLY|os.O_CREATE|os.O_TRUNC, 0o600)
+	if err != nil {
+		return fmt.Errorf("setting damaged lines aside: %w", err)
+	}
+	n, err := io.Copy(aside, io.NewSectionReader(s.file, s.read, s.end-s.read))
+	if err == nil {
+		err = aside.Sync()
+	}
+	if err = errors.Join(err, aside.Close()); err == nil {
+		err = s.file.Truncate(s.read)
+	}
+	if err != nil {
+		return fmt.Errorf("setting damaged lines aside: %w", err)
+	}
+	err = fmt.Errorf("spilled lines were lost: the last %d bytes of %s are damaged and were moved to %s: byte %d: %w",
+		n, s.file.Name(), path, s.read, cause)
+	s.end = s.read
+	s.damaged += n
+	return err
+}
+
+// damagedSuffix is added to the name of the spill file for what cannot be read.
+const damagedSuffix = ".damaged"
 
 // advance moves past a batch.
 func (s *spill) advance(next int64) error {
