@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"regexp"
 	"strings"
 	"time"
 
@@ -143,6 +144,9 @@ func (g *gormLogger) Trace(
 		}
 	}
 	sql, rows := statement()
+	if !g.values {
+		sql = markedPlaceholder.ReplaceAllString(sql, "$1")
+	}
 	fields := make([]zap.Field, 0, 6)
 	fields = append(fields, Context(ctx),
 		zap.String("sql", trail.MaskText(sql)), zap.Duration("elapsed", elapsed))
@@ -157,6 +161,10 @@ func (g *gormLogger) Trace(
 	}
 	ce.Write(fields...)
 }
+
+// markedPlaceholder is a placeholder of PostgreSQL's as GORM marks it, to put a
+// value in its place, and leaves it if there is none.
+var markedPlaceholder = regexp.MustCompile(`(\$[0-9]+)\$`)
 
 // ParamsFilter makes GORM leave the values out of the statement that it passes
 // to Trace. It implements gorm.ParamsFilter.

@@ -134,6 +134,44 @@ func TestGORMShowValues(t *testing.T) {
 	})
 }
 
+// Without values, a statement is logged as the database got it.
+func TestGORMPlaceholders(t *testing.T) {
+	testdb.Each(t, func(t *testing.T, db *gorm.DB) {
+		if err := db.AutoMigrate(&account{}); err != nil {
+			t.Fatal(err)
+		}
+		want := map[string][]string{
+			"postgres": {
+				`INSERT INTO "accounts" ("name","password") VALUES ($1,$2) RETURNING "id"`,
+				`SELECT '$1$' || $1 || $2::text`,
+			},
+			"sqlite": {
+				"INSERT INTO `accounts` (`name`,`password`) VALUES (?,?) RETURNING `id`",
+				`SELECT '$1' || ? || ?`,
+			},
+		}[db.Name()]
+		l, out := jsonLogger()
+		db.Logger = zapfield.GORM(l).LogMode(gormlogger.Info)
+		if err := db.Create(&account{Name: "ada", Password: secret}).Error; err != nil {
+			t.Fatal(err)
+		}
+		query := `SELECT '$1$' || ? || ?::text`
+		if db.Name() == "sqlite" {
+			query = want[1]
+		}
+		if err := db.Exec(query, "a", "b").Error; err != nil {
+			t.Fatal(err)
+		}
+		var got []string
+		for _, m := range decode(t, out) {
+			got = append(got, m["sql"].(string))
+		}
+		if diff := cmp.Diff(want, got); diff != "" {
+			t.Errorf("statements (-want +got):\n%s", diff)
+		}
+	})
+}
+
 // Which statement is logged how, by GORM's level, the outcome and the time.
 func TestGORMTrace(t *testing.T) {
 	const none = "none"
