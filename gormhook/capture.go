@@ -136,7 +136,7 @@ func (c *capture) once(r *request) (response, error) {
 	h := c.hook
 	var err error
 	if err := c.ahead(r); err != nil {
-		return response{}, h.classify(r.ctx, err)
+		return response{}, err
 	}
 	r.table, err = h.tables.of(r.ctx, r.pool, h.dialect, h.tableKey(r.subject, c.tableText(r.text)))
 	if err != nil {

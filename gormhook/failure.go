@@ -45,14 +45,20 @@ func (h *hook) tell(ctx context.Context, err error) {
 	}
 }
 
-// classify distinguishes an error of the caller's change, which is returned
-// unchanged, from one of the entries that were written with it.
-func (h *hook) classify(ctx context.Context, err error) error {
+// passed returns an error of the caller's own statement, unchanged.
+func (h *hook) passed(err error) error {
 	if outdated(err) {
 		h.tables.forget()
 	}
-	text := err.Error()
-	if !ourTables.MatchString(text) {
+	return err
+}
+
+// classify distinguishes, in a statement of ours and the caller's together, an
+// error of the caller's change from one of the entries that were written with
+// it. A data exception (class 22) quotes a value, and names no table.
+func (h *hook) classify(ctx context.Context, err error) error {
+	text := h.passed(err).Error()
+	if !ourTables.MatchString(text) || strings.HasPrefix(sqlState(err), "22") {
 		return err
 	}
 	if strings.Contains(text, "does not exist") || strings.Contains(text, "no such") {
@@ -149,7 +155,7 @@ func (c *capture) bounded(r *request) (done bool, out response, err error) {
 		text, _, err := queryText(r.ctx, r.pool, fmt.Sprintf(
 			`SELECT CAST(count(*) AS text) FROM (%s LIMIT %d) AS audit__bounded`, found, c.hook.plugin.MaxRows+1), args...)
 		if err != nil {
-			return true, out, c.hook.classify(r.ctx, err)
+			return true, out, c.hook.passed(err)
 		}
 		if _, err := fmt.Sscan(text, &rows); err != nil {
 			return true, out, c.hook.failure(r.ctx, err)

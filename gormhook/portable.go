@@ -132,7 +132,7 @@ func (c *capture) steps(r *request) (out response, owned bool, err error) {
 		changes, returned, err = w.insert()
 	}
 	if err != nil {
-		return response{}, false, c.hook.classify(r.ctx, err)
+		return response{}, false, c.hook.passed(err)
 	}
 	entries, owned, err := c.entries(r, parsed, changes)
 	if err != nil {
@@ -287,7 +287,7 @@ func (c *capture) opaque(r *request) (out response, owned bool, err error) {
 	if r.query {
 		rows, err := collect(r.ctx, r.pool, r.text, r.args)
 		if err != nil {
-			return out, false, c.hook.classify(r.ctx, err)
+			return out, false, c.hook.passed(err)
 		}
 		if err := c.hook.summarize(r, s, int64(len(rows.values))); err != nil {
 			return out, false, err
@@ -297,7 +297,7 @@ func (c *capture) opaque(r *request) (out response, owned bool, err error) {
 	}
 	out.result, err = r.pool.ExecContext(r.ctx, r.text, r.args...)
 	if err != nil {
-		return response{}, false, c.hook.classify(r.ctx, err)
+		return response{}, false, c.hook.passed(err)
 	}
 	n, err := out.result.RowsAffected()
 	if err != nil {

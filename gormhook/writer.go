@@ -362,6 +362,8 @@ func pair(before, after []*image) []change {
 // lockSQLite takes the write lock before the first read: a transaction that has
 // read cannot become a writer once another has written.
 func (h *hook) lockSQLite(ctx context.Context, pool gorm.ConnPool) error {
-	_, err := pool.ExecContext(ctx, `UPDATE audit_outcomes SET status = status WHERE 0`)
-	return err
+	if _, err := pool.ExecContext(ctx, `UPDATE audit_outcomes SET status = status WHERE 0`); err != nil {
+		return h.classify(ctx, err)
+	}
+	return nil
 }
