@@ -2,6 +2,7 @@ package gormhook_test
 
 import (
 	"errors"
+	"fmt"
 	"strings"
 	"testing"
 
@@ -257,4 +258,39 @@ func TestAnotherTableOfAModel(t *testing.T) {
 			}
 		}
 	}, "logins")
+}
+
+// Names of tables that an application makes up are not kept without bound; what
+// a model masks is masked in its tables all the same, also where a statement
+// says no more than the name.
+func TestSecretsOfMadeUpTables(t *testing.T) {
+	const most = 20
+	gormhook.SetMaxNames(t, most)
+	made := make([]string, 2*most)
+	for i := range made {
+		made[i] = fmt.Sprintf("logins_%d", i)
+	}
+	if n := gormhook.NamesKept(t, &Login{}, made); n > most+2 {
+		t.Errorf("%d names are kept of %d", n, len(made))
+	}
+	onRoutes(t, gormhook.Plugin{}, func(t *testing.T, d *fixture) {
+		last := made[len(made)-1]
+		d.given(t, func(db *gorm.DB) error { return db.Table(last).AutoMigrate(&Login{}) })
+		must(t, d.db.Table(last).Create(map[string]any{"id": 1, "email": "a"})) // no model has been seen yet
+		for _, table := range made {
+			err := d.db.Table(table).Create(&Login{ID: 2, Pin: "hunter2", Scratch: "hunter3"}).Error
+			if (err == nil) != (table == last) {
+				t.Fatalf("%s: %v", table, err)
+			}
+		}
+		values := map[string]any{"pin": "hunter4", "scratch": "hunter5"}
+		must(t, d.db.Table(last).Where("id = 2").Updates(values), d.db.Table(last).Where("id = 2").Delete(nil))
+		must(t, d.db.Model(&Tag{}).Create(&Tag{1, "a"}))
+		model := "logins_" + fmt.Sprint(len(made)-1)
+		for _, e := range d.wants(t, "insert "+model+" 1", "insert "+model+" 2", "update "+model+" 2", "delete "+model+" 2", "insert tag 1") {
+			if strings.Contains(e.String(), "hunter") {
+				t.Errorf("the secret is in %s", e)
+			}
+		}
+	}, "tags")
 }

@@ -68,11 +68,21 @@ type subjectKey struct {
 }
 
 type subjects struct {
-	known  memo[subjectKey, *subject]
-	mu     sync.Mutex
-	models sync.Map // a table's name, and its bare name behind a dot -> schemas used with it, the one that knows most first
+	known memo[subjectKey, *subject]
+	mu    sync.Mutex
+	// models: a table's name, and its bare name behind a dot -> the schemas used
+	// with it, the one that knows most first.
+	models sync.Map
+	// others counts the names in models that are not a model's own; rest are the
+	// schemas used with tables for which there was no room.
+	others int
+	rest   []*schema.Schema
 	told   sync.Map // *schema.Schema of a model that was read or named, not written
 }
+
+// maxNames bounds the names of tables that are not a model's own: an application
+// may make them up.
+var maxNames = 4096
 
 // tell registers a model for its own table, before anything is written with it.
 func (s *subjects) tell(sch *schema.Schema) {
@@ -111,7 +121,11 @@ func (s *subjects) named(p *Plugin, sch *schema.Schema, table string) *subject {
 	}
 	sub, ok := s.known.load(key)
 	if !ok {
-		sub = newSubject(p, sch, table, s.with(table))
+		models := s.with(table)
+		if models == nil {
+			models = s.rest // it may be any of theirs: what one of them masks stays out
+		}
+		sub = newSubject(p, sch, table, models)
 		s.known.keep(key, sub, 0)
 	}
 	return sub
@@ -119,16 +133,28 @@ func (s *subjects) named(p *Plugin, sch *schema.Schema, table string) *subject {
 
 // meet notes that a model was used with a table, and reports whether that is new.
 func (s *subjects) meet(sch *schema.Schema, table string) (news bool) {
-	for _, name := range []string{table, "." + bareName(table), sch.Table, "." + bareName(sch.Table)} {
-		v, _ := s.models.Load(name)
+	for n, name := range []string{sch.Table, "." + bareName(sch.Table), table, "." + bareName(table)} {
+		v, met := s.models.Load(name)
 		list, _ := v.([]*schema.Schema)
+		made := !met && n > 1
+		full := made && s.others >= maxNames
+		if full {
+			list = s.rest
+		}
 		if slices.Contains(list, sch) {
 			continue
 		}
 		list = append(slices.Clone(list), sch)
 		slices.SortStableFunc(list, func(a, b *schema.Schema) int { return len(b.DBNames) - len(a.DBNames) })
-		s.models.Store(name, list)
 		news = true
+		if full {
+			s.rest = list
+			continue
+		}
+		s.models.Store(name, list)
+		if made {
+			s.others++
+		}
 	}
 	return news
 }
