@@ -57,7 +57,7 @@ func newApp(ctx context.Context, cfg config, out io.Writer) (_ *app, err error) 
 	}
 	trail.SetDefault(st) // where actions are stored that change no row
 
-	if a.sink, err = zapfield.NewSink(st, zapfield.WithOnError(a.notKept)); err != nil {
+	if a.sink, err = zapfield.NewSink(st, zapfield.WithErrorHandler(a.notKept)); err != nil {
 		return nil, err
 	}
 	// Lines go to the console, and those of an action also next to its entries.

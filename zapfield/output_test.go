@@ -97,7 +97,7 @@ func TestOutputOfACommand(t *testing.T) {
 		}
 		most = max(most, s.Stats().QueuedBytes)
 	})
-	s, logger := newSink(t, w, zapfield.WithRoom(1<<20, room))
+	s, logger := newSink(t, w, zapfield.WithBuffer(1<<20, room))
 	out := zapfield.NewOutput(zapfield.Logger(ctx, logger), zapcore.InfoLevel)
 	cmd := exec.CommandContext(t.Context(), "seq", "-f", "%.0f"+text, fmt.Sprint(lines))
 	cmd.Stdout = out

@@ -31,7 +31,7 @@ import (
 // Lines wait in memory, within bounds, until there are enough of them or 200 ms
 // have passed; one worker writes them, in order. If the database is down, it
 // retries until the database is back. If the memory is full meanwhile, a line
-// waits for room, or is dropped and counted, see [WithFull]; with [WithSpill]
+// waits for room, or is dropped and counted, see [WithOverflow]; with [WithSpill]
 // lines go into a file and from there into the database later, in order, also
 // after a restart. A process that is killed loses what it logged in the last
 // interval; one that calls Close loses nothing.

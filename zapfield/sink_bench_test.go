@@ -95,7 +95,7 @@ func BenchmarkSink(b *testing.B) {
 // BenchmarkSinkLine gives what a line costs who logs it.
 func BenchmarkSinkLine(b *testing.B) {
 	ctx, _ := start(b, b.Context())
-	_, logger := newSink(b, &kept{fails: func(context.Context, []trail.Line) error { return nil }}, zapfield.WithFull(zapfield.DropNewest))
+	_, logger := newSink(b, &kept{fails: func(context.Context, []trail.Line) error { return nil }}, zapfield.WithOverflow(zapfield.DropNewest))
 	stamped := zapfield.Logger(ctx, logger)
 	b.ReportAllocs()
 	for b.Loop() {

@@ -6,12 +6,12 @@ import (
 	"time"
 )
 
-// Full is what happens to a line when the buffer is full.
-type Full uint8
+// Overflow is what happens to a line when the buffer is full.
+type Overflow uint8
 
 const (
-	// Block blocks the logging call for up to the time set by [WithPatience].
-	Block Full = iota
+	// Block blocks the logging call for up to the time set by [WithBlockTimeout].
+	Block Overflow = iota
 	// DropNewest drops it.
 	DropNewest
 )
@@ -24,21 +24,21 @@ type sinkOption func(*settings) error
 func (f sinkOption) apply(s *settings) error { return f(s) }
 
 type settings struct {
-	batch      int
-	interval   time.Duration
-	lines      int
-	bytes      int
-	full       Full
-	patience   time.Duration
-	spillPath  string
-	spillBytes int64
-	secrets    []string
-	onError    func(error)
+	batch        int
+	interval     time.Duration
+	lines        int
+	bytes        int
+	overflow     Overflow
+	blockTimeout time.Duration
+	spillPath    string
+	spillBytes   int64
+	secrets      []string
+	onError      func(error)
 }
 
 func defaults() settings {
 	return settings{
-		batch: 5000, interval: 200 * time.Millisecond, lines: 65_536, bytes: 64 << 20, patience: time.Minute,
+		batch: 5000, interval: 200 * time.Millisecond, lines: 65_536, bytes: 64 << 20, blockTimeout: time.Minute,
 	}
 }
 
@@ -65,40 +65,41 @@ func WithInterval(d time.Duration) SinkOption {
 	})
 }
 
-// WithRoom bounds the lines in memory, including those being written. Default:
+// WithBuffer bounds the lines in memory, including those being written. Default:
 // 65536 lines or 64 MiB, whichever is reached first. A single line is always
 // accepted.
-func WithRoom(lines, bytes int) SinkOption {
+func WithBuffer(lines, bytes int) SinkOption {
 	return sinkOption(func(s *settings) error {
 		if lines < 1 || bytes < 1 {
-			return errors.New("WithRoom: limits must be positive")
+			return errors.New("WithBuffer: limits must be positive")
 		}
 		s.lines, s.bytes = lines, bytes
 		return nil
 	})
 }
 
-// WithFull sets what happens to a line when the buffer is full. Default: [Block].
-func WithFull(f Full) SinkOption {
+// WithOverflow sets what happens to a line when the buffer is full. Default:
+// [Block].
+func WithOverflow(o Overflow) SinkOption {
 	return sinkOption(func(s *settings) error {
-		if f != Block && f != DropNewest {
-			return errors.New("WithFull: must be Block or DropNewest")
+		if o != Block && o != DropNewest {
+			return errors.New("WithOverflow: must be Block or DropNewest")
 		}
-		s.full = f
+		s.overflow = o
 		return nil
 	})
 }
 
-// WithPatience bounds how long a line waits for room under [Block]; then it is
-// dropped, and counted. Default: one minute. A bound is required because code
+// WithBlockTimeout bounds how long a line waits for room under [Block]; then it
+// is dropped, and counted. Default: one minute. A bound is required because code
 // that logs may hold what the worker waits for, such as the last connection of a
 // pool or a lock in the database.
-func WithPatience(d time.Duration) SinkOption {
+func WithBlockTimeout(d time.Duration) SinkOption {
 	return sinkOption(func(s *settings) error {
 		if d <= 0 {
-			return errors.New("WithPatience: the time must be positive")
+			return errors.New("WithBlockTimeout: the time must be positive")
 		}
-		s.patience = d
+		s.blockTimeout = d
 		return nil
 	})
 }
@@ -134,14 +135,14 @@ func WithSecrets(names ...string) SinkOption {
 	})
 }
 
-// WithOnError sets a function called when writing begins to fail, and for lines
+// WithErrorHandler sets a function called when writing begins to fail, and for lines
 // that are refused or lost. It runs on the sink's worker, which waits for it, or
 // in [NewSink] if the spill file is damaged, and must not log stamped lines.
 // Default: none; [Sink.Stats] counts.
-func WithOnError(f func(error)) SinkOption {
+func WithErrorHandler(f func(error)) SinkOption {
 	return sinkOption(func(s *settings) error {
 		if f == nil {
-			return errors.New("WithOnError: the function must not be nil")
+			return errors.New("WithErrorHandler: the function must not be nil")
 		}
 		s.onError = f
 		return nil

@@ -73,7 +73,7 @@ func TestSinkOutage(t *testing.T) {
 	if err := store.Migrate(t.Context(), db); err != nil {
 		t.Fatal(err)
 	}
-	sink, log := newSink(t, st, zapfield.WithRoom(room, 16<<20))
+	sink, log := newSink(t, st, zapfield.WithBuffer(room, 16<<20))
 	ctx, id := start(t, t.Context())
 	log = zapfield.Logger(ctx, log)
 

@@ -57,8 +57,8 @@ func (q *queue) full(size int) bool {
 func (q *queue) put(l *trail.Line, size int) bool {
 	q.mu.Lock()
 	defer q.mu.Unlock()
-	if q.full(size) && q.set.full == Block {
-		q.wait(q.set.patience, func() bool { return q.closed || !q.full(size) })
+	if q.full(size) && q.set.overflow == Block {
+		q.wait(q.set.blockTimeout, func() bool { return q.closed || !q.full(size) })
 	}
 	if q.closed || q.full(size) {
 		q.dropped++

@@ -104,7 +104,7 @@ func TestSinkShapes(t *testing.T) {
 func TestSinkManyGoroutines(t *testing.T) {
 	const goroutines, each = 8, 2000
 	w := &kept{}
-	s, logger := newSink(t, w, zapfield.WithBatch(100), zapfield.WithInterval(time.Millisecond), zapfield.WithRoom(500, 1<<20))
+	s, logger := newSink(t, w, zapfield.WithBatch(100), zapfield.WithInterval(time.Millisecond), zapfield.WithBuffer(500, 1<<20))
 	var wg sync.WaitGroup
 	for g := range goroutines {
 		ctx, _ := start(t, t.Context())
@@ -161,7 +161,7 @@ func TestSinkWaitsForTheDatabase(t *testing.T) {
 	})
 	w.ids = map[uuid.UUID]bool{}
 	var told []string
-	s, logger := newSink(t, w, zapfield.WithBatch(2), zapfield.WithOnError(func(err error) { told = append(told, err.Error()) }))
+	s, logger := newSink(t, w, zapfield.WithBatch(2), zapfield.WithErrorHandler(func(err error) { told = append(told, err.Error()) }))
 	ctx, _ := start(t, t.Context())
 	for i := range 7 {
 		logger.Info(fmt.Sprint(i), zapfield.Context(ctx))
@@ -190,7 +190,7 @@ func TestSinkRefusedLine(t *testing.T) {
 		return nil
 	})
 	told := 0
-	s, logger := newSink(t, w, zapfield.WithOnError(func(error) { told++; panic("the user's") }))
+	s, logger := newSink(t, w, zapfield.WithErrorHandler(func(error) { told++; panic("the user's") }))
 	ctx, _ := start(t, t.Context())
 	for i := range 9 {
 		logger.Info(fmt.Sprint(i), zapfield.Context(ctx))
@@ -233,7 +233,7 @@ func TestSinkRefusedLineInAnOutage(t *testing.T) {
 					return nil
 				}
 			})
-			s, logger := newSink(t, w, append(c.opts, zapfield.WithInterval(time.Hour), zapfield.WithOnError(func(error) {}))...)
+			s, logger := newSink(t, w, append(c.opts, zapfield.WithInterval(time.Hour), zapfield.WithErrorHandler(func(error) {}))...)
 			ctx, _ := start(t, t.Context())
 			for i := range 4 {
 				logger.Info(fmt.Sprint(i), zapfield.Context(ctx))
@@ -277,14 +277,14 @@ func TestSinkFull(t *testing.T) {
 		block bool
 	}{
 		{"lines wait", nil, 20, true},
-		{"and lose patience", []zapfield.SinkOption{zapfield.WithPatience(time.Millisecond)}, 8, false},
-		{"or are dropped", []zapfield.SinkOption{zapfield.WithFull(zapfield.DropNewest)}, 8, false},
-		{"by their bytes", []zapfield.SinkOption{zapfield.WithFull(zapfield.DropNewest), zapfield.WithRoom(100, 1)}, 1, false},
+		{"and wait too long", []zapfield.SinkOption{zapfield.WithBlockTimeout(time.Millisecond)}, 8, false},
+		{"or are dropped", []zapfield.SinkOption{zapfield.WithOverflow(zapfield.DropNewest)}, 8, false},
+		{"by their bytes", []zapfield.SinkOption{zapfield.WithOverflow(zapfield.DropNewest), zapfield.WithBuffer(100, 1)}, 1, false},
 	} {
 		t.Run(c.why, func(t *testing.T) {
 			w, release := &kept{}, make(chan struct{})
 			w.fail(func(context.Context, []trail.Line) error { <-release; return nil })
-			s, logger := newSink(t, w, append([]zapfield.SinkOption{zapfield.WithRoom(8, 1<<20), zapfield.WithBatch(3)}, c.opts...)...)
+			s, logger := newSink(t, w, append([]zapfield.SinkOption{zapfield.WithBuffer(8, 1<<20), zapfield.WithBatch(3)}, c.opts...)...)
 			ctx, _ := start(t, t.Context())
 			done := make(chan struct{})
 			go func() {
@@ -372,9 +372,9 @@ func TestSinkPanic(t *testing.T) {
 func TestSinkRefusesOptions(t *testing.T) {
 	w := &kept{}
 	for want, o := range map[string]zapfield.SinkOption{
-		"WithBatch": zapfield.WithBatch(0), "WithInterval": zapfield.WithInterval(0), "WithRoom": zapfield.WithRoom(0, 1),
-		"WithFull": zapfield.WithFull(7), "WithPatience": zapfield.WithPatience(-1), "WithSpill": zapfield.WithSpill("", 1),
-		"WithSecrets": zapfield.WithSecrets(""), "WithOnError": zapfield.WithOnError(nil),
+		"WithBatch": zapfield.WithBatch(0), "WithInterval": zapfield.WithInterval(0), "WithBuffer": zapfield.WithBuffer(0, 1),
+		"WithOverflow": zapfield.WithOverflow(7), "WithBlockTimeout": zapfield.WithBlockTimeout(-1), "WithSpill": zapfield.WithSpill("", 1),
+		"WithSecrets": zapfield.WithSecrets(""), "WithErrorHandler": zapfield.WithErrorHandler(nil),
 	} {
 		if s, err := zapfield.NewSink(w, o); err == nil || s != nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("%s: got %v, %v", want, s, err)

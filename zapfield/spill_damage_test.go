@@ -97,7 +97,7 @@ func TestSpillDamaged(t *testing.T) {
 				w := &kept{}
 				var reports []string
 				s, logger := newSink(t, w, zapfield.WithSpill(path, 1<<20),
-					zapfield.WithOnError(func(err error) { reports = append(reports, err.Error()) }))
+					zapfield.WithErrorHandler(func(err error) { reports = append(reports, err.Error()) }))
 				if !opened && len(reports) != 1 {
 					t.Errorf("NewSink reported %q", reports)
 				}
@@ -145,7 +145,7 @@ func TestSpillDamagedStays(t *testing.T) {
 		t.Fatal(err)
 	}
 	var reports []string
-	onError := zapfield.WithOnError(func(err error) { reports = append(reports, err.Error()) })
+	onError := zapfield.WithErrorHandler(func(err error) { reports = append(reports, err.Error()) })
 	w := &kept{}
 	s, _ := newSink(t, w, zapfield.WithSpill(path, 1<<20), onError)
 	rest := damage(t, path, at, func(b []byte, at []int64) []byte { return flip(b, at[1]) }, 1)
