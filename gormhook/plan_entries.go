@@ -67,29 +67,17 @@ func (p *planner) finish(out *plan, b *strings.Builder, row changed) *plan {
 		}
 		b.WriteString("\n)")
 	}
-	if out.shape == shapeTag { // of at most one row, with or without an entry
-		b.WriteString("\nSELECT FROM " + row.from)
-		if row.locked {
-			b.WriteString(allChanged)
-		}
-		out.text = b.String()
-		return out
-	}
 	b.WriteString("\nSELECT ")
-	if out.shape == shapeCount {
+	switch out.shape {
+	case shapeTag: // of at most one row, with or without an entry
+		b.WriteString(`FROM ` + row.from)
+	case shapeCount:
 		b.WriteString(`count(*), ` + owned + ` FROM ` + row.from)
-		if row.locked {
-			b.WriteString(allChanged)
-		}
-		out.text = b.String()
-		return out
+	case shapeRows:
+		b.WriteString(p.returned() + ` FROM ` + row.from + ` AS ` + unqualified(p.parsed))
+	case shapeOwned:
+		b.WriteString(p.returned() + `, ` + owned + ` FROM ` + row.from + ` AS ` + unqualified(p.parsed))
 	}
-	b.WriteString(p.returned())
-	if out.shape == shapeOwned {
-		b.WriteString(`, ` + owned)
-	}
-	b.WriteString(` FROM ` + row.from + ` AS `)
-	b.WriteString(unqualified(p.parsed))
 	if row.locked {
 		b.WriteString(allChanged)
 	}
