@@ -117,16 +117,12 @@ func (t *table) entityID(s *subject, key []int, expr func(i int) string) string 
 // object returns the expression of a JSON object of the given columns.
 // jsonb_build_object takes at most a hundred arguments.
 func (t *table) object(s *subject, columns []int, expr func(i int) string) string {
-	return t.objectBy(s.rule, columns, expr)
-}
-
-func (t *table) objectBy(rules func(column string) rule, columns []int, expr func(i int) string) string {
 	const most = 48
 	var b strings.Builder
 	n := 0
 	for _, i := range columns {
 		c := &t.columns[i]
-		r := rules(c.name)
+		r := s.rule(c.name)
 		if r == ruleOmit {
 			continue
 		}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"database/sql"
 	"fmt"
+	"slices"
 	"strings"
 	"sync/atomic"
 	"time"
@@ -39,10 +40,9 @@ const (
 
 // column is a column of a table as the database has it.
 type column struct {
-	name      string
-	kind      kind
-	text      bool // PostgreSQL: ::text spells a value as its JSON string would
-	generated bool
+	name string
+	kind kind
+	text bool // PostgreSQL: ::text spells a value as its JSON string would
 }
 
 // table is what the database knows of a table.
@@ -51,7 +51,6 @@ type table struct {
 	plain  bool // an ordinary or partitioned table, without rules
 	// elsewhere: writes may go elsewhere, where nobody counts them.
 	elsewhere bool
-	oid       string
 	columns   []column
 	key       []int           // the primary key, else nil
 	unique    [][]int         // further unique keys, without a condition
@@ -228,31 +227,13 @@ func (t *table) label(s *subject) []int {
 	return key
 }
 
+// isUnique reports whether the database keeps the columns of key unique: whether
+// all columns of one of its unique keys are among them.
 func (t *table) isUnique(key []int) bool {
 	covers := func(unique []int) bool {
-		if len(unique) == 0 || len(unique) > len(key) {
-			return false
-		}
-		for _, u := range unique {
-			found := false
-			for _, k := range key {
-				found = found || k == u
-			}
-			if !found {
-				return false
-			}
-		}
-		return true
+		return len(unique) > 0 && !slices.ContainsFunc(unique, func(u int) bool { return !slices.Contains(key, u) })
 	}
-	if covers(t.key) {
-		return true
-	}
-	for _, u := range t.unique {
-		if covers(u) {
-			return true
-		}
-	}
-	return false
+	return covers(t.key) || slices.ContainsFunc(t.unique, covers)
 }
 
 // queryText runs a query of one row and one text column.

@@ -18,9 +18,7 @@ WITH RECURSIVE tree(oid) AS (
 	SELECT to_regclass($1::text)::oid UNION SELECT i.inhrelid FROM pg_inherits i JOIN tree ON i.inhparent = tree.oid
 )
 SELECT json_build_object(
-	'oid', c.oid::text,
 	'plain', c.relkind IN ('r', 'p') AND NOT c.relhasrules,
-	'partitioned', c.relkind = 'p',
 	'ruled', EXISTS (SELECT 1 FROM pg_rewrite w WHERE w.ev_class = c.oid AND w.ev_type <> '1'),
 	'columns', (
 		SELECT json_agg(json_build_object(
@@ -102,10 +100,8 @@ func (t *table) readPostgres(ctx context.Context, pool gorm.ConnPool, name strin
 		return err
 	}
 	var read struct {
-		OID                string
-		Plain, Partitioned bool
-		Ruled              bool
-		Columns            []struct {
+		Plain, Ruled bool
+		Columns      []struct {
 			Name, Type string
 			Generated  bool
 		}
@@ -125,11 +121,11 @@ func (t *table) readPostgres(ctx context.Context, pool gorm.ConnPool, name strin
 	if err := json.Unmarshal([]byte(text), &read); err != nil {
 		return err
 	}
-	t.exists, t.plain, t.oid, t.elsewhere = true, read.Plain, read.OID, read.Ruled
+	t.exists, t.plain, t.elsewhere = true, read.Plain, read.Ruled
 	t.before, t.rewritten, t.after, t.deferred = read.Before, read.Before, read.After, read.Deferred
 	for _, c := range read.Columns {
 		k, text := postgresKind(c.Type)
-		t.columns = append(t.columns, column{name: c.Name, kind: k, text: text, generated: c.Generated})
+		t.columns = append(t.columns, column{name: c.Name, kind: k, text: text})
 		t.rewritten = t.rewritten || c.Generated
 	}
 	for _, k := range read.Keys {

@@ -85,15 +85,14 @@ func (t *table) readSQLite(ctx context.Context, pool gorm.ConnPool, name string)
 		if c.Hidden == 1 {
 			continue // of a virtual table
 		}
-		generated := c.Hidden == 2 || c.Hidden == 3
 		if c.PK > 0 {
 			keyed[c.PK] = len(t.columns)
 			if strings.EqualFold(c.Type, "INTEGER") {
 				integer = c.Name
 			}
 		}
-		t.columns = append(t.columns, column{name: c.Name, kind: sqliteKind(c.Type), generated: generated})
-		t.rewritten = t.rewritten || generated
+		t.columns = append(t.columns, column{name: c.Name, kind: sqliteKind(c.Type)})
+		t.rewritten = t.rewritten || c.Hidden == 2 || c.Hidden == 3 // generated
 	}
 	for _, name := range []string{"rowid", "_rowid_", "oid"} {
 		if i, taken := t.column(name); t.rowidName == "" && (!taken || t.columns[i].name == integer && len(keyed) == 1) {
