@@ -121,9 +121,9 @@ func (d *dependents) referring(rows []*image) ([]*image, error) {
 		for i, img := range rows {
 			args[i] = img.id
 		}
-		return d.images(`SELECT `+d.imageList(d.sqliteID(), "")+` FROM `+d.by.table+
+		return d.images(`SELECT `+d.imageList(d.idExpr(""), "")+` FROM `+d.by.table+
 			` WHERE (`+quoted(d.by.columns)+`) IN (SELECT `+quoted(d.by.refers)+` FROM `+d.to.parsed.table+
-			` WHERE `+d.to.sqliteID()+` IN (?`+strings.Repeat(`, ?`, len(rows)-1)+`))`, args...)
+			` WHERE `+d.to.idExpr("")+` IN (?`+strings.Repeat(`, ?`, len(rows)-1)+`))`, args...)
 	}
 	ids, places := make([]string, len(rows)), make([]string, len(rows))
 	for i, img := range rows {

@@ -81,7 +81,7 @@ func (w *writer) runFound(before []*image) (*collected, error) {
 	}
 	ids := `[` + strings.Join(list, `,`) + `]`
 	text, args := w.textOf(`IN (SELECT value FROM json_each(?))`, ids)
-	return w.run(text, w.sqliteID(), "", args)
+	return w.run(text, w.idExpr(""), "", args)
 }
 
 // setsID reports whether the statement sets what SQLite identifies rows by.
@@ -107,7 +107,7 @@ func (w *writer) updateEach(before []*image) (*collected, error) {
 	var affected []*image
 	for _, b := range before {
 		text, args := w.textOf(`= ?`, b.id)
-		rows, err := w.run(text, w.sqliteID(), "", args)
+		rows, err := w.run(text, w.idExpr(""), "", args)
 		if err != nil {
 			return nil, err
 		}

@@ -47,7 +47,7 @@ func (w *writer) inTheWay(text string) ([]*image, error) {
 	var images []*image
 	if len(found) > 0 {
 		var err error
-		images, err = w.images(`WITH audit__values`+values+` SELECT `+w.imageList(w.sqliteID(), "")+` FROM `+t+
+		images, err = w.images(`WITH audit__values`+values+` SELECT `+w.imageList(w.idExpr(""), "")+` FROM `+t+
 			` WHERE (`+w.rowKey(t)+`) IN (`+strings.Join(found, ` UNION `)+`)`, w.args[:w.count(w.parsed.insert)]...)
 		if err != nil {
 			return nil, err
@@ -148,7 +148,7 @@ func (w *writer) rehearse(text string) ([]*image, error) {
 	if _, err := w.pool.ExecContext(w.ctx, `SAVEPOINT `+point); err != nil {
 		return nil, err
 	}
-	rows, err := gather(w.ctx, w.pool, text+` RETURNING `+w.sqliteID(), w.args, false)
+	rows, err := gather(w.ctx, w.pool, text+` RETURNING `+w.idExpr(""), w.args, false)
 	if _, e := w.pool.ExecContext(w.ctx, `ROLLBACK TO `+point); e != nil && err == nil {
 		err = e
 	}
@@ -177,7 +177,7 @@ func (w *writer) byID(ids []string) ([]*image, error) {
 		for i, id := range ids[:n] {
 			args[i] = id
 		}
-		text := `SELECT ` + w.imageList(w.sqliteID(), "") + ` FROM ` + w.parsed.table + ` WHERE ` + w.sqliteID() +
+		text := `SELECT ` + w.imageList(w.idExpr(""), "") + ` FROM ` + w.parsed.table + ` WHERE ` + w.idExpr("") +
 			` IN (?` + strings.Repeat(`, ?`, n-1) + `)`
 		read, err := w.images(text, args...)
 		if err != nil {

@@ -26,15 +26,18 @@ func (w *writer) postgres() bool { return w.hook.dialect == postgresName }
 
 // idExpr identifies a row for as long as the transaction holds its lock.
 func (w *writer) idExpr(qualifier string) string {
+	if qualifier != "" {
+		qualifier += `.`
+	}
 	switch {
 	case w.postgres():
-		return qualifier + `.tableoid::text || ` + qualifier + `.ctid::text`
+		return qualifier + `tableoid::text || ` + qualifier + `ctid::text`
 	case w.table.rowid:
-		return qualifier + `.` + w.table.rowidName
+		return qualifier + w.table.rowidName
 	default: // the key, which a table without rowid always has
 		parts := make([]string, 0, len(w.table.key))
 		for _, i := range w.table.key {
-			parts = append(parts, keyText(qualifier+`.`+quote(w.table.columns[i].name)))
+			parts = append(parts, keyText(qualifier+quote(w.table.columns[i].name)))
 		}
 		return strings.Join(parts, ` || ',' || `)
 	}
@@ -180,7 +183,7 @@ func (w *writer) update() ([]change, *collected, error) {
 	case computed(w.parsed.where, w.hook.dialect):
 		rows, err = w.runFound(before)
 	default:
-		rows, err = w.run(text, w.sqliteID(), "", w.args)
+		rows, err = w.run(text, w.idExpr(""), "", w.args)
 	}
 	if err == nil && !each {
 		err = w.again()
@@ -254,13 +257,11 @@ func (w *writer) delete() ([]change, *collected, error) {
 		}
 		return deleted(w.affected), rows, err
 	}
-	text := w.parsed.body
-	q := w.parsed.qualifier()
+	qualifier := "" // SQLite's RETURNING takes none
 	if w.postgres() {
-		rows, err := w.run(text, w.idExpr(q), q, w.args)
-		return deleted(w.affected), rows, err
+		qualifier = w.parsed.qualifier()
 	}
-	rows, err := w.run(text, w.sqliteID(), "", w.args)
+	rows, err := w.run(w.parsed.body, w.idExpr(qualifier), qualifier, w.args)
 	return deleted(w.affected), rows, err
 }
 
@@ -270,18 +271,6 @@ func deleted(images []*image) []change {
 		changes[i].before = img
 	}
 	return changes
-}
-
-// sqliteID is idExpr as RETURNING of SQLite has it, unqualified.
-func (w *writer) sqliteID() string {
-	if w.table.rowid {
-		return w.table.rowidName
-	}
-	parts := make([]string, 0, len(w.table.key))
-	for _, i := range w.table.key {
-		parts = append(parts, keyText(quote(w.table.columns[i].name)))
-	}
-	return strings.Join(parts, ` || ',' || `)
 }
 
 // insert inserts and reads what was inserted; an upsert also returns what it
@@ -307,12 +296,11 @@ func (w *writer) insert() ([]change, *collected, error) {
 			return nil, nil, err
 		}
 	}
-	id, qualifier := w.sqliteID(), ""
+	qualifier := ""
 	if w.postgres() {
 		qualifier = w.parsed.qualifier()
-		id = w.idExpr(qualifier)
 	}
-	rows, err := w.run(text, id, qualifier, w.args)
+	rows, err := w.run(text, w.idExpr(qualifier), qualifier, w.args)
 	if err != nil {
 		return nil, nil, err
 	}
