@@ -150,15 +150,14 @@ func (c *capture) steps(r *request) (out response, owned bool, err error) {
 		out.rows, err = returned.replay(r.ctx) //nolint:rowserrcheck // they are the caller's
 		return out, owned, err
 	}
-	out.result = written{affected: int64(len(w.affected)), id: w.lastID, driver: driver.RowsAffected(len(w.affected))}
+	out.result = written{driver.RowsAffected(len(w.affected)), w.lastID}
 	return out, owned, nil
 }
 
 // written is the result of a statement that was run with RETURNING.
 type written struct {
-	affected int64
+	affected driver.RowsAffected
 	id       *int64
-	driver   driver.RowsAffected
 }
 
 var _ sql.Result = written{}
@@ -166,13 +165,13 @@ var _ sql.Result = written{}
 // LastInsertId implements [sql.Result].
 func (w written) LastInsertId() (int64, error) {
 	if w.id == nil {
-		return w.driver.LastInsertId()
+		return w.affected.LastInsertId()
 	}
 	return *w.id, nil
 }
 
 // RowsAffected implements [sql.Result].
-func (w written) RowsAffected() (int64, error) { return w.affected, nil }
+func (w written) RowsAffected() (int64, error) { return w.affected.RowsAffected() }
 
 // entries makes the entries of what changed; unchanged rows have none.
 func (c *capture) entries(r *request, parsed *parsed, changes []change) (entries []trail.Entry, owned bool, err error) {

@@ -130,7 +130,6 @@ func (s *Sink) Close(ctx context.Context) (err error) {
 	first := false
 	s.closing.Do(func() { first = true })
 	if first {
-		before := s.lost.Load()
 		s.queue.close()
 		s.started.Do(func() { close(s.done) }) // nothing was ever logged
 		select {
@@ -140,7 +139,7 @@ func (s *Sink) Close(ctx context.Context) (err error) {
 			<-s.done
 		}
 		s.giveUp()
-		if n := s.lost.Load() - before; n > 0 {
+		if n := s.lost.Load(); n > 0 {
 			err = fmt.Errorf("zapfield: closing the sink: %d lines were lost%s", n, s.because())
 		}
 		if s.spill != nil {
