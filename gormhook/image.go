@@ -16,6 +16,19 @@ import (
 	"github.com/infrakitchen/audit/trail"
 )
 
+// image is a row as the trail has it: a JSON text for each column of the table,
+// empty for one that is left out.
+type image struct {
+	id     string // identifies the row while the transaction lasts
+	entity string
+	values []string
+	// secrets are the values of masked columns, to tell whether they changed.
+	secrets map[int]string
+}
+
+// change is what a statement did to one row.
+type change struct{ before, after *image }
+
 // keep returns what is recorded of a value: nothing if it is left out, the mask
 // if it is masked.
 func (r rule) keep(value string) string {

@@ -98,19 +98,6 @@ func inTransaction(ctx context.Context, pool gorm.ConnPool, f func(gorm.ConnPool
 	return end.Commit()
 }
 
-// image is a row as the trail has it: a JSON text for each column of the table,
-// empty for one that is left out.
-type image struct {
-	id     string // identifies the row while the transaction lasts
-	entity string
-	values []string
-	// secrets are the values of masked columns, to tell whether they changed.
-	secrets map[int]string
-}
-
-// change is what a statement did to one row.
-type change struct{ before, after *image }
-
 // steps does the statement step by step.
 func (c *capture) steps(r *request) (out response, owned bool, err error) {
 	parsed, ok := c.hook.parse(r.text)
@@ -260,22 +247,6 @@ func rowLives(value string) bool {
 	default:
 		return false
 	}
-}
-
-// label returns the label of the nth row.
-func (r *request) label(n, of int, img *image) string {
-	if r.names != nil {
-		if len(r.names) == 1 && of > 1 || n >= len(r.names) {
-			return ""
-		}
-		return r.names[n]
-	}
-	if i, ok := r.table.column(r.subject.name); ok && r.subject.name != "" && r.subject.rule(r.subject.name) == ruleShow {
-		if text := unquoteJSON(img.values[i]); text != "null" {
-			return text
-		}
-	}
-	return ""
 }
 
 // opaque runs a statement that cannot be parsed, and records that it was run.
