@@ -161,7 +161,7 @@ func (c *capture) once(r *request) (response, error) {
 			v, p = c.plan(r)
 		}
 		if p.ok {
-			return c.again(r, v, p)
+			return c.retried(r, v, p)
 		}
 	}
 	return c.portable(r)
@@ -180,11 +180,11 @@ func (c *capture) ahead(r *request) error {
 	return h.lockSQLite(r.ctx, r.pool)
 }
 
-// again runs the one statement, and once more where a key was changed under
+// retried runs the one statement, and once more where a key was changed under
 // it, or where somebody has written the action's own entry: nothing is done
 // then, and the next one knows. In a caller's transaction that is the caller's
 // to do, as after any serialization failure.
-func (c *capture) again(r *request, v variant, p *plan) (out response, err error) {
+func (c *capture) retried(r *request, v variant, p *plan) (out response, err error) {
 	const most = 5
 	for range most {
 		if out, err = c.single(r, v, p); err == nil {

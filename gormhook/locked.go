@@ -80,7 +80,7 @@ func (w *writer) runFound(before []*image) (*collected, error) {
 		}
 	}
 	ids := `[` + strings.Join(list, `,`) + `]`
-	text, args := w.textOf(`IN (SELECT value FROM json_each(?))`, ids)
+	text, args := w.sqliteText(`IN (SELECT value FROM json_each(?))`, ids)
 	return w.run(text, w.idExpr(""), "", args)
 }
 
@@ -106,12 +106,12 @@ func (w *writer) updateEach(before []*image) (*collected, error) {
 	var all *collected
 	var affected []*image
 	for _, b := range before {
-		text, args := w.textOf(`= ?`, b.id)
+		text, args := w.sqliteText(`= ?`, b.id)
 		rows, err := w.run(text, w.idExpr(""), "", args)
 		if err != nil {
 			return nil, err
 		}
-		if err := w.again(); err != nil {
+		if err := w.reread(); err != nil {
 			return nil, err
 		}
 		for _, a := range w.affected {
@@ -128,10 +128,10 @@ func (w *writer) updateEach(before []*image) (*collected, error) {
 	return all, nil
 }
 
-// textOf returns the statement of SQLite on the rows whose id meets a condition
-// of one parameter. They were found by the statement's own condition, which is
-// evaluated again only to find what they are joined to.
-func (w *writer) textOf(condition string, id any) (text string, args []any) {
+// sqliteText returns the statement of SQLite on the rows whose id meets a
+// condition of one parameter. They were found by the statement's own condition,
+// which is evaluated again only to find what they are joined to.
+func (w *writer) sqliteText(condition string, id any) (text string, args []any) {
 	p := w.parsed
 	text = p.table
 	if p.alias != "" {

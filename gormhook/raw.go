@@ -380,9 +380,9 @@ func (c *rawCapture) inside(r *request, both func(gorm.ConnPool) error, f func(g
 	return err
 }
 
-// elsewhere reports whether rows may have changed although none was counted:
+// uncounted reports whether rows may have changed although none was counted:
 // those of another table, through a view's triggers or a table's rules.
-func (h *hook) elsewhere(r *request, s summary) bool {
+func (h *hook) uncounted(r *request, s summary) bool {
 	t, err := h.tables.of(r.ctx, r.pool, h.dialect, tableKey{name: quote(s.table)})
 	return err == nil && t.exists && t.elsewhere
 }
@@ -393,7 +393,7 @@ func (h *hook) summarize(r *request, s summary, rows int64) error {
 	if s.event == "" {
 		return nil
 	}
-	if rows == 0 && !s.uncounted && !h.elsewhere(r, s) {
+	if rows == 0 && !s.uncounted && !h.uncounted(r, s) {
 		return nil // nothing changed
 	}
 	text, err := json.Marshal(struct {

@@ -120,9 +120,10 @@ type preparedTx struct {
 
 var _ gorm.ConnPool = (*preparedTx)(nil)
 
-// elsewhere reports whether a statement was prepared for another database, of
-// which one handle may have several. database/sql says so ahead of doing anything.
-func elsewhere(err error) bool {
+// otherDatabase reports whether a statement was prepared for another database,
+// of which one handle may have several. database/sql says so ahead of doing
+// anything.
+func otherDatabase(err error) bool {
 	return err != nil && err.Error() == "sql: Tx.Stmt: statement from different database used"
 }
 
@@ -130,7 +131,7 @@ func elsewhere(err error) bool {
 func (p *preparedTx) ExecContext(ctx context.Context, query string, args ...any) (sql.Result, error) {
 	if stmt := p.statements.of(query); stmt != nil {
 		result, err := p.StmtContext(ctx, stmt).ExecContext(ctx, args...) //nolint:sqlclosecheck // the transaction closes it
-		if !elsewhere(err) {
+		if !otherDatabase(err) {
 			return result, err
 		}
 	}
@@ -141,7 +142,7 @@ func (p *preparedTx) ExecContext(ctx context.Context, query string, args ...any)
 func (p *preparedTx) QueryContext(ctx context.Context, query string, args ...any) (*sql.Rows, error) {
 	if stmt := p.statements.of(query); stmt != nil {
 		rows, err := p.StmtContext(ctx, stmt).QueryContext(ctx, args...) //nolint:sqlclosecheck // as above
-		if !elsewhere(err) {
+		if !otherDatabase(err) {
 			return rows, err
 		}
 	}

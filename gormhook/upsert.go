@@ -189,9 +189,9 @@ func (w *writer) byID(ids []string) ([]*image, error) {
 	return images, nil
 }
 
-// again reads the rows once more if a trigger may have changed them after
+// reread reads the rows once more if a trigger may have changed them after
 // RETURNING.
-func (w *writer) again() error {
+func (w *writer) reread() error {
 	if !w.table.after || len(w.affected) == 0 {
 		return nil
 	}
@@ -284,7 +284,7 @@ func (w *writer) upsertPostgres() ([]change, *collected, error) {
 	if w.affected, err = w.read(rows, mine+2); err != nil {
 		return nil, nil, err
 	}
-	if err := w.again(); err != nil {
+	if err := w.reread(); err != nil {
 		return nil, nil, err
 	}
 	changes := make([]change, len(rows.values))

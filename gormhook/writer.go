@@ -100,7 +100,7 @@ func (w *writer) fromObject(id, object string) (*image, error) {
 	}
 	for name := range row {
 		if _, ok := w.table.column(name); !ok {
-			if err := w.reread(); err != nil {
+			if err := w.refreshTable(); err != nil {
 				return nil, err
 			}
 			break
@@ -118,7 +118,7 @@ func (w *writer) fromObject(id, object string) (*image, error) {
 // fromColumns makes an image of a row of SQLite.
 func (w *writer) fromColumns(id string, names []string, values []any) (*image, error) {
 	if !w.table.named(names) {
-		if err := w.reread(); err != nil {
+		if err := w.refreshTable(); err != nil {
 			return nil, err
 		}
 	}
@@ -145,8 +145,8 @@ func (t *table) named(names []string) bool {
 	return true
 }
 
-// reread reads the table again: somebody else has changed the schema.
-func (w *writer) reread() error {
+// refreshTable reads the table again: somebody else has changed the schema.
+func (w *writer) refreshTable() error {
 	w.hook.tables.forget()
 	t, err := w.hook.tables.of(w.ctx, w.pool, w.hook.dialect, w.hook.tableKey(w.subject, w.parsed.table))
 	if err != nil {
@@ -186,7 +186,7 @@ func (w *writer) update() ([]change, *collected, error) {
 		rows, err = w.run(text, w.idExpr(""), "", w.args)
 	}
 	if err == nil && !each {
-		err = w.again()
+		err = w.reread()
 	}
 	if err != nil {
 		return nil, nil, err
@@ -309,7 +309,7 @@ func (w *writer) insert() ([]change, *collected, error) {
 			w.lastID = &last
 		}
 	}
-	if err := w.again(); err != nil {
+	if err := w.reread(); err != nil {
 		return nil, nil, err
 	}
 	if upsert {
