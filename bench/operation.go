@@ -27,11 +27,10 @@ type writer interface {
 type operation struct {
 	name string
 	what string
-	// rows are those that one operation changes, entries what it leaves.
 	many bool // enough rows to take milliseconds: done a few times, not hundreds
 	// prepare makes the n-th operation of a variant, outside the measured time.
 	prepare func(v *variant, n int) func(context.Context) error
-	entries func(sizes) int
+	entries func(sizes) int // that one operation leaves
 	// after is what an action leaves at its end, because it changed no row of
 	// its own entity.
 	after int

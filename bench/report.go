@@ -14,7 +14,7 @@ type report struct {
 	detail strings.Builder
 }
 
-// check is a number with a bound. NaN stands for what was not measured.
+// check is a number with a bound. Its second value may be absent.
 type check struct {
 	what string
 	bound

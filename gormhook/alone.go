@@ -52,9 +52,9 @@ func scans(stmt *gorm.Statement, op trail.Operation, s *subject) bool {
 
 var scannerType = reflect.TypeFor[sql.Scanner]()
 
-// scanner reports whether a field is filled in by code that may fail. That of
-// the standard library and of GORM does not on what such a field's column holds,
-// and neither does that of a uuid; but no time.Time is infinite.
+// scanner reports whether a field is filled in by code that may fail on what the
+// database returns. The scanners of database/sql, of GORM and of UUIDs do not;
+// but infinity does not fit into a time.Time.
 func scanner(f *schema.Field) bool {
 	t := f.IndirectFieldType
 	switch {

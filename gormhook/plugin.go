@@ -63,7 +63,9 @@ type Plugin struct {
 	BestEffort bool
 
 	// OnError is called for each failure to record, with either policy. It runs
-	// on the goroutine of the write and must not write through the same db.
+	// on the goroutine of the write and must not write through the same db. Use
+	// also calls it, if the coming months' partitions could not be created. A
+	// panic in it is ignored.
 	OnError func(ctx context.Context, err error)
 
 	// KeepTransaction keeps the BEGIN and COMMIT of GORM's implicit

@@ -17,7 +17,7 @@ import (
 const (
 	maxMessage = 64 << 10
 	maxFields  = 256 << 10
-	maxDepth   = 32
+	maxDepth   = 32 // levels of objects and arrays
 )
 
 // encoder writes fields as JSON, each value in one spelling: numbers digit by
