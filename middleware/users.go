@@ -15,10 +15,10 @@ var ErrNoUser = errors.New("nobody is authenticated")
 // Claims names the token claims an actor is made from. The zero value names the
 // standard claims of OpenID Connect: sub, name.
 type Claims struct {
-	ID         string // default "sub"
-	Name       string // default "name"
-	OnBehalfOf string // default none
-	Kind       trail.ActorKind
+	ID         string          // default "sub"
+	Name       string          // default "name"
+	OnBehalfOf string          // default none
+	Kind       trail.ActorKind // default trail.KindUser
 }
 
 // UserFromClaims resolves the user from the claims that an authentication
@@ -34,10 +34,13 @@ func UserFromClaims(key any, names Claims) func(*gin.Context) (trail.Actor, erro
 		names.Name = "name"
 	}
 	return func(c *gin.Context) (trail.Actor, error) {
-		v, _ := c.Get(key)
+		v, there := c.Get(key)
+		if !there || v == nil {
+			return trail.Actor{}, fmt.Errorf("%w: no claims under %v", ErrNoUser, key)
+		}
 		get, ok := claimsOf(v)
 		if !ok {
-			return trail.Actor{}, fmt.Errorf("%w: no claims under %v", ErrNoUser, key)
+			return trail.Actor{}, fmt.Errorf("%w: under %v is a %T, a map of claims expected", ErrNoUser, key, v)
 		}
 		a := trail.Actor{ID: get(names.ID), Name: get(names.Name), Kind: names.Kind}
 		if names.OnBehalfOf != "" {

@@ -308,6 +308,14 @@ func TestUserFromClaims(t *testing.T) {
 			}
 		})
 	}
+	t.Run("a struct of claims is named", func(t *testing.T) {
+		g, _ := gin.CreateTestContext(nil)
+		g.Set("claims", struct{ Sub string }{"7"})
+		_, err := middleware.UserFromClaims("claims", plain)(g)
+		if !errors.Is(err, middleware.ErrNoUser) || !strings.Contains(err.Error(), "struct { Sub string }") {
+			t.Errorf("the error is %v", err)
+		}
+	})
 	t.Run("nothing under the key", func(t *testing.T) {
 		g, _ := gin.CreateTestContext(nil)
 		if _, err := middleware.UserFromClaims("claims", plain)(g); !errors.Is(err, middleware.ErrNoUser) {
