@@ -160,15 +160,12 @@ func newValue(raw json.RawMessage) Value {
 		if raw[0] == '[' {
 			v.Kind = Array
 		}
-		var b bytes.Buffer
-		if err := json.Indent(&b, raw, "", "  "); err == nil {
-			v.Text = b.String()
-		}
+		v.Text, v.Cut = layout(string(raw), maxDepth, maxText)
 	default:
 		v.Kind = Number
 	}
-	v.Text, v.Cut = visible.Cut(v.Text, maxText)
-	v.Text = visible.Text(v.Text)
+	text, cut := visible.Cut(v.Text, maxText)
+	v.Text, v.Cut = visible.Text(text), v.Cut || cut
 	return v
 }
 
