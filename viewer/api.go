@@ -105,6 +105,21 @@ func (q *request) apiEntries() error {
 	return nil
 }
 
+// apiEntry answers with one entry. It is what the pages refer to where they do not
+// show everything.
+func (q *request) apiEntry(id string) error {
+	entryID, err := parseID(id)
+	if err != nil {
+		return err
+	}
+	e, err := q.handler.store.Entry(q.Context(), entryID)
+	if err != nil {
+		return err
+	}
+	q.json(http.StatusOK, encodeEntries([]store.Entry{e})[0])
+	return nil
+}
+
 func (q *request) apiTrace(id string) error {
 	traceID, err := parseID(id)
 	if err != nil {

@@ -16,6 +16,7 @@
 // The JSON, with the names of the tables' columns:
 //
 //	/api/entries            a page of entries, with the cursors of its neighbours
+//	/api/entries/{id}       one entry
 //	/api/traces/{id}        one action with its first entries and log lines
 //	/api/traces/{id}/lines  a page of its log lines
 //	/api/events             the events that occur
@@ -51,6 +52,8 @@
 //     a script: the package's own, which inserts what the server has escaped.
 //   - Every page is complete without scripts.
 //   - Values are shown as they are stored, numbers digit by digit.
+//   - The size of a page is bounded, whatever the trail holds: of long values the
+//     beginning is shown, and the page says so and links to the JSON.
 //   - Pages need no external resources: templates, style sheet and script are
 //     in the binary.
 package viewer

@@ -67,16 +67,19 @@ func (q *request) facts(f found) []fact {
 	return facts
 }
 
+// maxContext bounds what is shown of the circumstances, in bytes.
+const maxContext = 64 << 10
+
 // context lists the circumstances. A status in it is that of an action without a
 // separate outcome.
 func (q *request) context(raw json.RawMessage, o *trail.Outcome) []fact {
-	fields, err := diff.Fields(nil, raw)
+	list, err := diff.Fields(nil, raw, diff.NewRoom(maxContext))
 	if err != nil {
 		cut, _ := visible.Cut(string(raw), maxMessage)
 		return []fact{{Label: "Context", Text: visible.Text(cut)}}
 	}
 	byName := map[string]string{}
-	for _, f := range fields {
+	for _, f := range list.Fields {
 		byName[f.Name] = f.After.Text
 	}
 	var facts []fact
@@ -97,7 +100,7 @@ func (q *request) context(raw json.RawMessage, o *trail.Outcome) []fact {
 			facts = append(facts, fact{Label: c.label, Text: text, Code: strings.HasSuffix(c.key, "_id")})
 		}
 	}
-	for _, f := range fields {
+	for _, f := range list.Fields {
 		if text, left := byName[f.Name]; left {
 			facts = append(facts, fact{Label: f.Name, Text: text})
 		}

@@ -216,13 +216,13 @@ func gather(first store.Line, lines <-chan store.Line) []store.Line {
 	batch := []store.Line{first}
 	soon := time.NewTimer(gatherFor)
 	defer soon.Stop()
-	for size := weight(first); len(batch) < maxBatch && size < maxBytes; {
+	for size := stored(first); len(batch) < maxBatch && size < maxBytes; {
 		select {
 		case l, ok := <-lines:
 			if !ok {
 				return batch
 			}
-			batch, size = append(batch, l), size+weight(l)
+			batch, size = append(batch, l), size+stored(l)
 		case <-soon.C:
 			return batch
 		}
@@ -230,14 +230,13 @@ func gather(first store.Line, lines <-chan store.Line) []store.Line {
 	return batch
 }
 
-func weight(l store.Line) int { return len(l.Message) + len(l.Fields) }
+func stored(l store.Line) int { return len(l.Message) + len(l.Fields) }
 
 // rows renders lines as the page has them, and records how far they go: that is
 // the id of their event, after which a reconnecting browser resumes.
 func (f *follower) rows(batch []store.Line) (string, error) {
-	rows := make([]line, len(batch))
-	for i, l := range batch {
-		rows[i] = f.line(l)
+	rows := f.request.lines(batch, linesJSONAddress(f.id, true, ""))
+	for _, l := range batch {
 		f.after = max(f.after, l.Seq) // a late one does not go back
 	}
 	var html bytes.Buffer

@@ -119,6 +119,8 @@ func (q *request) route() error {
 		return q.asset(id)
 	case q.path == "api/entries":
 		return q.apiEntries()
+	case strings.HasPrefix(q.path, "api/entries/"):
+		return q.apiEntry(strings.TrimPrefix(q.path, "api/entries/"))
 	case q.path == "api/events":
 		return q.apiEvents()
 	case strings.HasPrefix(q.path, "api/traces/") && strings.HasSuffix(q.path, "/lines"):

@@ -12,6 +12,9 @@ import (
 // maxMessage bounds what is shown of one message, in bytes.
 const maxMessage = 16 << 10
 
+// maxHead bounds what is shown of one where there is no more room on the page.
+const maxHead = 100
+
 // line is a log line.
 type line struct {
 	Class          string // of its level: debug, info, warn or error
@@ -20,9 +23,9 @@ type line struct {
 	Clock          string // the time of day, with milliseconds
 	Logger, Caller string
 	Spans          []ansi.Span
-	Cut            bool // the message is longer
-	Fields         []diff.Field
-	Raw            string // fields that are not an object
+	diff.List
+	Raw  string // fields that are not an object
+	JSON string // the address of the lines as JSON
 }
 
 // classes map the levels of zap and log/slog to their style.
@@ -31,7 +34,18 @@ var classes = map[string]string{
 	"dpanic": "error", "panic": "error", "fatal": "error",
 }
 
-func (q *request) line(l store.Line) line {
+// lines lays out lines; JSON has them at an address.
+func (q *request) lines(all []store.Line, address string) []line {
+	room := diff.NewRoom(maxShown)
+	out := make([]line, len(all))
+	for i, l := range all {
+		out[i] = q.line(l, room)
+		out[i].JSON = address
+	}
+	return out
+}
+
+func (q *request) line(l store.Line, room *diff.Room) line {
 	level := strings.ToLower(l.Level)
 	out := line{
 		Class: classes[level],
@@ -45,12 +59,24 @@ func (q *request) line(l store.Line) line {
 	if out.Class == "" {
 		out.Class = "info"
 	}
-	message, cut := visible.Cut(strings.TrimRight(l.Message, "\r\n"), maxMessage)
-	out.Spans, out.Cut = ansi.Spans(message), cut
 	var err error
-	if out.Fields, err = diff.Fields(nil, l.Fields); err != nil {
-		raw, _ := visible.Cut(string(l.Fields), maxMessage)
-		out.Raw = visible.Text(raw)
+	if out.List, err = diff.Pairs(l.Fields, room); err != nil {
+		raw, cut := visible.Cut(string(l.Fields), maxHead)
+		out.Raw, out.Cut = visible.Text(raw), cut
 	}
+	message, cut := visible.Cut(strings.TrimRight(l.Message, "\r\n"), maxMessage)
+	if out.Spans = ansi.Spans(message); !room.Whole(weight(out.Spans)) {
+		message, cut = visible.Cut(message, maxHead)
+		out.Spans = ansi.Spans(message)
+	}
+	out.Cut = out.Cut || cut
 	return out
+}
+
+// weight is how much room spans take.
+func weight(spans []ansi.Span) (bytes int) {
+	for _, s := range spans {
+		bytes += 2*len("<span></span>") + len(s.Class) + diff.Weight(s.Text)
+	}
+	return bytes
 }

@@ -19,6 +19,9 @@ import (
 const (
 	maxChanges = 100 // on one page
 	maxLines   = 500 // on one page
+	// maxShown is how much a page shows of changes, and of log lines, in bytes.
+	// What does not fit is in the JSON.
+	maxShown = 2 << 20
 )
 
 // traceView is the page of a trace.
@@ -37,6 +40,7 @@ type traceView struct {
 	LinesNext      string // and of those after
 	Tail           bool   // they are the last
 	TailCut        bool   // and there are earlier ones
+	LinesJSON      string // the address of the lines as JSON
 }
 
 // change is an entry with its fields.
@@ -46,8 +50,9 @@ type change struct {
 	Operation           string
 	Ahead               bool // it was recorded before its work
 	HasBefore, HasAfter bool
-	Fields              []diff.Field
-	Raw                 string // images that are not objects
+	diff.List
+	Raw  string // images that are not objects
+	JSON string // the address of the entry as JSON
 }
 
 // found is a trace, with a part of its entries and of its lines.
@@ -161,9 +166,8 @@ func (q *request) trace(text string) error {
 	}
 	view.Facts = q.facts(f)
 	q.changes(&view, f, earlier)
-	for _, l := range f.lines.Lines {
-		view.Lines = append(view.Lines, q.line(l))
-	}
+	view.LinesJSON = linesJSONAddress(id, tail, values.Get("lines"))
+	view.Lines = q.lines(f.lines.Lines, view.LinesJSON)
 	if tail {
 		slices.Reverse(view.Lines)
 		view.TailCut = f.lines.Next != ""
@@ -201,6 +205,20 @@ func linesAddress(cursor string) string {
 		return ""
 	}
 	return "?lines=" + url.QueryEscape(cursor) + "#how"
+}
+
+// linesJSONAddress is where the JSON has the same lines as a page, relative to
+// the page, also if it is a stream that sends them.
+func linesJSONAddress(id uuid.UUID, tail bool, cursor string) string {
+	address := "../api/traces/" + id.String() + "/lines"
+	switch {
+	case tail:
+		return address + "?" + paramOrder + "=desc"
+	case cursor != "":
+		return address + "?" + paramCursor + "=" + url.QueryEscape(cursor)
+	default:
+		return address
+	}
 }
 
 // The parameters that say which changes a page shows: those after or before a
@@ -257,8 +275,9 @@ func parsePlace(name, text string) (int64, error) {
 // changes fills in the entries, and where those around them are. There are
 // earlier ones if the caller says so or the store does.
 func (q *request) changes(view *traceView, f found, earlier bool) {
+	room := diff.NewRoom(maxShown)
 	for _, e := range f.Entries {
-		view.Changes = append(view.Changes, q.change(e))
+		view.Changes = append(view.Changes, q.change(e, room))
 	}
 	if len(f.Entries) == 0 {
 		return
@@ -276,17 +295,18 @@ func placeAddress(name string, seq int64) string {
 	return "?" + name + "=" + strconv.FormatInt(seq, 10)
 }
 
-func (q *request) change(e store.Entry) change {
+func (q *request) change(e store.Entry, room *diff.Room) change {
 	c := change{
 		row: q.row(e), Anchor: anchor(e.ID.String()), Operation: string(e.Operation),
 		Ahead:     e.Entry.Outcome == trail.Pending,
 		HasBefore: len(e.Before) > 0, HasAfter: len(e.After) > 0,
+		JSON: q.root + "api/entries/" + e.ID.String(),
 	}
 	var err error
-	if c.Fields, err = diff.Fields(e.Before, e.After); err != nil {
+	if c.List, err = diff.Fields(e.Before, e.After, room); err != nil {
 		// Not written by this library: shown as it is.
-		raw, _ := visible.Cut(string(e.Before)+"\n"+string(e.After), maxMessage)
-		c.Raw = visible.Text(raw)
+		raw, cut := visible.Cut(string(e.Before)+"\n"+string(e.After), maxMessage)
+		c.Raw, c.Cut = visible.Text(raw), cut
 	}
 	return c
 }

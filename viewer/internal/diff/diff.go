@@ -11,9 +11,15 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/infrakitchen/audit/trail"
 	"github.com/infrakitchen/audit/viewer/internal/visible"
 )
+
+// List is the fields of two images, as far as there was room for them.
+type List struct {
+	Fields []Field
+	Left   int  // how many fields are left out
+	Cut    bool // a value is not shown to its end
+}
 
 // Field is one column of a row, or one key of any JSON object. Before or
 // After is nil if the image does not have it.
@@ -23,89 +29,91 @@ type Field struct {
 	Same          bool // both images have it, with the same value
 }
 
-// Kind is the JSON type of a value, as a word for readers and style sheets.
-type Kind string
-
-// The kinds. Masked is a value that was kept out of the trail.
+// maxFields bounds how many fields are shown of two images, and maxName the name
+// of one, in bytes.
 const (
-	Null   Kind = "null"
-	Bool   Kind = "bool"
-	Number Kind = "number"
-	String Kind = "string"
-	Object Kind = "object"
-	Array  Kind = "array"
-	Masked Kind = "masked"
+	maxFields = 250
+	maxName   = 200
 )
-
-// Value is a JSON value as it is shown. A string has no quotes unless it would
-// be ambiguous; objects and arrays are indented.
-type Value struct {
-	Kind Kind
-	Text string
-	Cut  bool // the text is only the beginning
-}
-
-// The size from which a text is long, in bytes and in lines, and that of its
-// head, in bytes.
-const (
-	longText  = 400
-	longLines = 12
-	headText  = 100
-)
-
-// Long reports whether the text would take much room on a page.
-func (v Value) Long() bool {
-	return len(v.Text) > longText || strings.Count(v.Text, "\n") >= longLines
-}
-
-// Head is the beginning of a long text, in one line.
-func (v Value) Head() string {
-	head, _ := visible.Cut(v.Text, headText)
-	return strings.Join(strings.Fields(head), " ") + " …"
-}
-
-// maxText bounds what is shown of one value, in bytes.
-const maxText = 16 << 10
 
 // ErrObject is wrapped by the error for an image that is not a JSON object.
 var ErrObject = errors.New("not a JSON object")
 
 // Fields returns the fields of two images: id first, the others by name. An
 // image is a JSON object or empty.
-func Fields(before, after json.RawMessage) ([]Field, error) {
-	var fields []Field
+func Fields(before, after json.RawMessage, room *Room) (List, error) {
+	return list(before, after, maxDepth, room)
+}
+
+// Pairs returns the fields of one object, each in one line, as After.
+func Pairs(object json.RawMessage, room *Room) (List, error) { return list(nil, object, 0, room) }
+
+// pair is a field as it is stored; an image that does not have it is nil.
+type pair struct {
+	name          string
+	before, after json.RawMessage
+}
+
+func list(before, after json.RawMessage, depth int, room *Room) (l List, err error) {
+	pairs, err := match(before, after)
+	if err != nil {
+		return l, err
+	}
+	for i, p := range pairs {
+		f := Field{Same: p.before != nil && bytes.Equal(p.before, p.after)}
+		name, _ := visible.Cut(p.name, maxName)
+		f.Name = visible.Text(name)
+		f.Before, f.After = shown(p.before, depth), shown(p.after, depth)
+		if i == maxFields || !room.fit(f.Before) || !room.fit(f.After) || !room.Head(tags+Weight(f.Name)) {
+			l.Left = len(pairs) - i
+			break
+		}
+		l.Cut = l.Cut || f.Before != nil && f.Before.Cut || f.After != nil && f.After.Cut
+		l.Fields = append(l.Fields, f)
+	}
+	return l, nil
+}
+
+func shown(raw json.RawMessage, depth int) *Value {
+	if raw == nil {
+		return nil
+	}
+	v := newValue(string(raw), depth)
+	return &v
+}
+
+// match returns the fields of two images in the order in which they are shown.
+func match(before, after json.RawMessage) ([]pair, error) {
+	var pairs []pair
 	index := map[string]int{}
-	old := map[string]json.RawMessage{}
 	for i, image := range []json.RawMessage{before, after} {
 		err := each(image, func(name string, raw json.RawMessage) {
 			at, known := index[name]
 			if !known {
-				at = len(fields)
+				at = len(pairs)
 				index[name] = at
-				fields = append(fields, Field{Name: visible.Text(name)})
+				pairs = append(pairs, pair{name: name})
 			}
-			v := newValue(raw)
 			if i == 0 {
-				fields[at].Before, old[name] = &v, raw
+				pairs[at].before = raw
 			} else {
-				fields[at].After = &v
-				fields[at].Same = bytes.Equal(old[name], raw)
+				pairs[at].after = raw
 			}
 		})
 		if err != nil {
 			return nil, err
 		}
 	}
-	slices.SortStableFunc(fields, func(a, b Field) int {
-		if (a.Name == "id") != (b.Name == "id") {
-			if a.Name == "id" {
+	slices.SortStableFunc(pairs, func(a, b pair) int {
+		if (a.name == "id") != (b.name == "id") {
+			if a.name == "id" {
 				return -1
 			}
 			return 1
 		}
-		return strings.Compare(a.Name, b.Name)
+		return strings.Compare(a.name, b.name)
 	})
-	return fields, nil
+	return pairs, nil
 }
 
 // each calls f for the fields of an object in their order.
@@ -136,41 +144,4 @@ func each(object json.RawMessage, f func(name string, value json.RawMessage)) er
 		return fmt.Errorf("%w: %w", ErrObject, err)
 	}
 	return nil
-}
-
-func newValue(raw json.RawMessage) Value {
-	raw = bytes.TrimSpace(raw)
-	v := Value{Text: string(raw)}
-	switch raw[0] {
-	case 'n':
-		v.Kind = Null
-	case 't', 'f':
-		v.Kind = Bool
-	case '"':
-		v.Kind = String
-		var s string
-		if err := json.Unmarshal(raw, &s); err == nil && !ambiguous(s) {
-			v.Text = s
-		}
-		if s == trail.Masked {
-			v.Kind = Masked
-		}
-	case '{', '[':
-		v.Kind = Object
-		if raw[0] == '[' {
-			v.Kind = Array
-		}
-		v.Text, v.Cut = layout(string(raw), maxDepth, maxText)
-	default:
-		v.Kind = Number
-	}
-	text, cut := visible.Cut(v.Text, maxText)
-	v.Text, v.Cut = visible.Text(text), v.Cut || cut
-	return v
-}
-
-// ambiguous reports whether a string without quotes would look like another
-// value, or like none.
-func ambiguous(s string) bool {
-	return s == "" || s != strings.TrimSpace(s) || json.Valid([]byte(s))
 }

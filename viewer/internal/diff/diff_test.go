@@ -3,6 +3,7 @@ package diff_test
 import (
 	"encoding/json"
 	"errors"
+	"fmt"
 	"strings"
 	"testing"
 
@@ -78,11 +79,11 @@ func TestFields(t *testing.T) {
 		},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			got, err := diff.Fields(json.RawMessage(c.before), json.RawMessage(c.after))
+			got, err := diff.Fields(json.RawMessage(c.before), json.RawMessage(c.after), diff.NewRoom(1<<20))
 			if err != nil {
 				t.Fatal(err)
 			}
-			if d := cmp.Diff(c.want, got); d != "" {
+			if d := cmp.Diff(c.want, got.Fields); d != "" {
 				t.Errorf("-want +got:\n%s", d)
 			}
 		})
@@ -91,12 +92,11 @@ func TestFields(t *testing.T) {
 
 func TestFieldsCutsLongValues(t *testing.T) {
 	long := strings.Repeat("é", 20_000)
-	fields, err := diff.Fields(
-		json.RawMessage(`{"x":"`+long+`a"}`), json.RawMessage(`{"x":"`+long+`b"}`))
+	list, err := diff.Fields(json.RawMessage(`{"x":"`+long+`a"}`), json.RawMessage(`{"x":"`+long+`b"}`), diff.NewRoom(1<<20))
 	if err != nil {
 		t.Fatal(err)
 	}
-	f := fields[0]
+	f := list.Fields[0]
 	if !f.Before.Cut || len(f.Before.Text) > 16<<10 || !strings.HasPrefix(long, f.Before.Text) {
 		t.Errorf("cut %v, %d bytes", f.Before.Cut, len(f.Before.Text))
 	}
@@ -107,8 +107,52 @@ func TestFieldsCutsLongValues(t *testing.T) {
 
 func TestFieldsRefusesWhatIsNoObject(t *testing.T) {
 	for _, image := range []string{`[1]`, `"x"`, `12`, `null`, `{"a":`, `{"a":1`, `{"a" 1}`, `nonsense`} {
-		if got, err := diff.Fields(nil, json.RawMessage(image)); !errors.Is(err, diff.ErrObject) {
+		if got, err := diff.Fields(nil, json.RawMessage(image), diff.NewRoom(1<<20)); !errors.Is(err, diff.ErrObject) {
 			t.Errorf("%s: fields %v, error %v", image, got, err)
 		}
+	}
+}
+
+// What there is no room for is shown by its head, and then not at all.
+func TestFieldsFitIntoTheRoom(t *testing.T) {
+	var wide strings.Builder
+	for i := range 1000 {
+		fmt.Fprintf(&wide, `,"c%05d":"%s"`, i, strings.Repeat("<", 500))
+	}
+	image := json.RawMessage("{" + wide.String()[1:] + "}")
+	for _, c := range []struct {
+		name               string
+		room               int
+		whole, heads, left int
+	}{
+		{"there is room for some, and for the heads of the most that are shown", 100_000, 38, 29, 933},
+		{"as many fields are shown as there may be", 10_000_000, 250, 0, 750},
+		{"there is no room", 0, 0, 0, 1000},
+	} {
+		list, err := diff.Fields(nil, image, diff.NewRoom(c.room))
+		if err != nil {
+			t.Fatal(err)
+		}
+		whole, heads := 0, 0
+		for _, f := range list.Fields {
+			if f.After.Cut {
+				heads++
+			} else {
+				whole++
+			}
+		}
+		if whole != c.whole || heads != c.heads || list.Left != c.left || list.Cut != (heads > 0) {
+			t.Errorf("%s: %d whole, %d heads, %d left, cut: %v", c.name, whole, heads, list.Left, list.Cut)
+		}
+	}
+}
+
+func TestPairsAreInOneLine(t *testing.T) {
+	list, err := diff.Pairs(json.RawMessage(`{"o":{"k":[1.10,"x"],"e":{}}}`), diff.NewRoom(1<<20))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got := list.Fields[0].After.Text; got != `{"k": [1.10, "x"], "e": {}}` {
+		t.Errorf("an object is %s", got)
 	}
 }
