@@ -8,12 +8,17 @@ import (
 	"fmt"
 	"html/template"
 	"path"
+
+	"github.com/infrakitchen/audit/viewer/internal/visible"
 )
 
 //go:embed templates/*.html static/*
 var files embed.FS
 
-var templates = template.Must(template.ParseFS(files, "templates/*.html"))
+var templates = template.Must(template.New("").Funcs(template.FuncMap{
+	"pieces":  visible.Pieces, // for the template "text"
+	"visible": visible.Text,   // for attributes
+}).ParseFS(files, "templates/*.html"))
 
 // asset is a file that pages refer to.
 type asset struct {

@@ -46,11 +46,11 @@ func (q *request) facts(f found) []fact {
 	if a := f.Action; a != nil {
 		r := q.row(*a)
 		add(fact{Label: "User", Text: r.User, Href: r.UserHref, ID: r.UserID, Tag: r.Kind})
-		add(fact{Label: "On behalf of", Text: visible.Text(a.Actor.OnBehalfOf)})
+		add(fact{Label: "On behalf of", Text: a.Actor.OnBehalfOf})
 		add(fact{Label: "Event", Text: r.Event, Href: r.EventHref})
 		add(fact{Label: "Model", Text: r.Model, Href: r.ModelHref})
 		add(fact{Label: "Entity id", Text: r.Entity, Href: r.EntityHref, Name: r.EntityName})
-		add(fact{Label: "Tenant", Text: visible.Text(a.Tenant)})
+		add(fact{Label: "Tenant", Text: a.Tenant})
 	}
 	add(q.when("Started", trail.Time(f.ID)))
 	if o := f.Outcome; o != nil {
@@ -76,7 +76,7 @@ func (q *request) context(raw json.RawMessage, o *trail.Outcome) []fact {
 	list, err := diff.Fields(nil, raw, diff.NewRoom(maxContext))
 	if err != nil {
 		cut, _ := visible.Cut(string(raw), maxMessage)
-		return []fact{{Label: "Context", Text: visible.Text(cut)}}
+		return []fact{{Label: "Context", Text: cut}}
 	}
 	byName := map[string]string{}
 	for _, f := range list.Fields {

@@ -49,12 +49,12 @@ func (q *request) line(l store.Line, room *diff.Room) line {
 	level := strings.ToLower(l.Level)
 	out := line{
 		Class: classes[level],
-		Level: visible.Text(level),
+		Level: level,
 		Time:  q.handler.moment(l.CreatedAt),
 		Clock: l.CreatedAt.In(q.handler.options.Location).Format("15:04:05.000"),
 		// Bounded when written, so not bounded here.
-		Logger: visible.Text(l.Logger),
-		Caller: visible.Text(l.Caller),
+		Logger: l.Logger,
+		Caller: l.Caller,
 	}
 	if out.Class == "" {
 		out.Class = "info"
@@ -62,7 +62,7 @@ func (q *request) line(l store.Line, room *diff.Room) line {
 	var err error
 	if out.List, err = diff.Pairs(l.Fields, room); err != nil {
 		raw, cut := visible.Cut(string(l.Fields), maxHead)
-		out.Raw, out.Cut = visible.Text(raw), cut
+		out.Raw, out.Cut = raw, cut
 	}
 	message, cut := visible.Cut(strings.TrimRight(l.Message, "\r\n"), maxMessage)
 	if out.Spans = ansi.Spans(message); !room.Whole(weight(out.Spans)) {
@@ -76,7 +76,7 @@ func (q *request) line(l store.Line, room *diff.Room) line {
 // weight is how much room spans take.
 func weight(spans []ansi.Span) (bytes int) {
 	for _, s := range spans {
-		bytes += 2*len("<span></span>") + len(s.Class) + diff.Weight(s.Text)
+		bytes += 2*len("<span></span>") + len(s.Class) + visible.Weight(s.Text)
 	}
 	return bytes
 }

@@ -100,8 +100,8 @@ func (q *request) list() error {
 	view.Clear = with(q.root, clean, paramEvent, "", paramModel, "", paramEntity, "", paramUser, "",
 		paramTenant, "", paramOutcome, "", paramTrace, "", paramFrom, "", paramTo, "")
 	if query.Model != "" && query.EntityID != "" {
-		view.Entity = visible.Text(query.Model + " " + query.EntityID)
-		view.Heading = "Activity of " + view.Entity
+		view.Entity = query.Model + " " + query.EntityID
+		view.Heading = "Activity of " + visible.Text(view.Entity)
 	}
 	for _, e := range found.Entries {
 		view.Rows = append(view.Rows, q.row(e))
@@ -125,22 +125,22 @@ func (q *request) row(e store.Entry) row {
 		ID:         e.ID.String(),
 		Own:        e.ID == e.TraceID,
 		Time:       q.handler.moment(e.CreatedAt),
-		User:       visible.Text(e.Actor.Name),
+		User:       e.Actor.Name,
 		UserHref:   with(q.root, nil, paramUser, e.Actor.ID),
-		Event:      visible.Text(string(e.Event)),
+		Event:      string(e.Event),
 		EventHref:  with(q.root, nil, paramEvent, string(e.Event)),
-		Entity:     visible.Text(e.EntityID),
-		EntityName: visible.Text(e.EntityName),
-		Model:      visible.Text(e.Model),
+		Entity:     e.EntityID,
+		EntityName: e.EntityName,
+		Model:      e.Model,
 		ModelHref:  with(q.root, nil, paramModel, e.Model),
 		Outcome:    string(e.Result),
 		Trace:      entryAddress(q.root, e.TraceID, e.ID),
 	}
 	if e.Actor.ID != e.Actor.Name {
-		r.UserID = visible.Text(e.Actor.ID)
+		r.UserID = e.Actor.ID
 	}
 	if e.Actor.Kind != trail.KindUser && string(e.Actor.Kind) != e.Actor.Name {
-		r.Kind = visible.Text(string(e.Actor.Kind))
+		r.Kind = string(e.Actor.Kind)
 	}
 	if e.EntityID != "" {
 		r.EntityHref = with(q.root, nil, paramModel, e.Model, paramEntity, e.EntityID)
@@ -214,7 +214,7 @@ func (q *request) filters(values url.Values, query store.Query) []filter {
 			if len(rest[name]) == 0 {
 				delete(rest, name)
 			}
-			f := filter{Name: labels[name], Value: visible.Text(v), Href: with(q.root, rest)}
+			f := filter{Name: labels[name], Value: v, Href: with(q.root, rest)}
 			switch name {
 			case paramFrom:
 				f.Value = q.handler.moment(query.From).Text

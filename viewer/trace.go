@@ -162,7 +162,7 @@ func (q *request) trace(text string) error {
 		view.Heading = visible.Text(string(f.Action.Event) + " " + f.Action.Model + " " + f.Action.EntityID)
 	}
 	if f.Outcome != nil {
-		view.Error = visible.Text(f.Outcome.Error)
+		view.Error = f.Outcome.Error
 	}
 	view.Facts = q.facts(f)
 	q.changes(&view, f, earlier)
@@ -306,7 +306,7 @@ func (q *request) change(e store.Entry, room *diff.Room) change {
 	if c.List, err = diff.Fields(e.Before, e.After, room); err != nil {
 		// Not written by this library: shown as it is.
 		raw, cut := visible.Cut(string(e.Before)+"\n"+string(e.After), maxMessage)
-		c.Raw, c.Cut = visible.Text(raw), cut
+		c.Raw, c.Cut = raw, cut
 	}
 	return c
 }

@@ -3,18 +3,15 @@
 // Of the escape sequences only SGR ("select graphic rendition", ECMA-48
 // section 8.3.117) has a meaning here; it becomes the class of a [Span]. Other
 // complete control sequences (cursor moves, clearing) are left out, because
-// they hold no text. Everything else is shown: an escape that begins no
-// complete control sequence, an operating system command, a bell, a mark that
-// reverses the direction of writing all appear as \u and four hex digits, and
-// text that asks to be concealed is not. So what somebody got into a line
-// neither hides nor forges the rest of it.
+// they hold no text. Everything else is kept: an escape that begins no complete
+// control sequence, an operating system command, a bell, and text that asks to be
+// concealed. With hidden characters escaped where it is shown, what somebody got
+// into a line neither hides nor forges the rest of it.
 package ansi
 
 import (
 	"strconv"
 	"strings"
-
-	"github.com/infrakitchen/audit/viewer/internal/visible"
 )
 
 // Span is a piece of text in one style. Class is a list of CSS classes, empty
@@ -28,8 +25,7 @@ type Span struct {
 }
 
 // Spans splits text into its styled pieces, in order. The Text of all spans
-// together is text without its control sequences and with hidden characters
-// made visible; lines end in \n alone.
+// together is text without its control sequences; lines end in \n alone.
 func Spans(text string) []Span {
 	text = strings.ReplaceAll(text, "\r\n", "\n")
 	var (
@@ -41,7 +37,7 @@ func Spans(text string) []Span {
 		if plain.Len() == 0 {
 			return
 		}
-		s := Span{Class: now.class(), Text: visible.Text(plain.String())}
+		s := Span{Class: now.class(), Text: plain.String()}
 		plain.Reset()
 		if n := len(spans); n > 0 && spans[n-1].Class == s.Class {
 			spans[n-1].Text += s.Text

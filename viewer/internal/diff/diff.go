@@ -21,12 +21,14 @@ type List struct {
 	Cut    bool // a value is not shown to its end
 }
 
-// Field is one column of a row, or one key of any JSON object. Before or
-// After is nil if the image does not have it.
+// Field is one column of a row, or one key of any JSON object, or a place inside
+// of one. Before or After is nil if the image does not have it.
 type Field struct {
 	Name          string
+	Path          string // of the place inside, as in .items[3].price
 	Before, After *Value
 	Same          bool // both images have it, with the same value
+	More          bool // it differs in other places, too, which are not shown
 }
 
 // maxFields bounds how many fields are shown of two images, and maxName the name
@@ -60,26 +62,60 @@ func list(before, after json.RawMessage, depth int, room *Room) (l List, err err
 		return l, err
 	}
 	for i, p := range pairs {
-		f := Field{Same: p.before != nil && bytes.Equal(p.before, p.after)}
-		name, _ := visible.Cut(p.name, maxName)
-		f.Name = visible.Text(name)
-		f.Before, f.After = shown(p.before, depth), shown(p.after, depth)
-		if i == maxFields || !room.fit(f.Before) || !room.fit(f.After) || !room.Head(tags+Weight(f.Name)) {
-			l.Left = len(pairs) - i
-			break
+		for _, f := range fields(p, depth, room) {
+			if len(l.Fields) == maxFields || !room.fit(f.Before) || !room.fit(f.After) ||
+				!room.Head(tags+visible.Weight(f.Name+f.Path)) {
+				l.Left = len(pairs) - i
+				return l, nil
+			}
+			l.Cut = l.Cut || f.More || f.Before != nil && f.Before.Cut || f.After != nil && f.After.Cut
+			l.Fields = append(l.Fields, f)
 		}
-		l.Cut = l.Cut || f.Before != nil && f.Before.Cut || f.After != nil && f.After.Cut
-		l.Fields = append(l.Fields, f)
 	}
 	return l, nil
 }
 
-func shown(raw json.RawMessage, depth int) *Value {
-	if raw == nil {
-		return nil
+// fields returns what is shown of a column: the places where two objects or arrays
+// differ, or both values.
+func fields(p pair, depth int, room *Room) (all []Field) {
+	name, _ := visible.Cut(p.name, maxName)
+	s := search{room: room}
+	if composite(p.before) && composite(p.after) {
+		s.compare("", p.before, p.after, 0)
 	}
-	v := newValue(string(raw), depth)
-	return &v
+	for _, at := range s.found {
+		f := Field{Name: name, Path: at.path}
+		f.Before, f.After = values(at.before, at.after, depth)
+		all = append(all, f)
+	}
+	switch {
+	case s.more:
+		return append(all, Field{Name: name, More: true})
+	case all != nil:
+		return all
+	}
+	f := Field{Name: name, Same: p.before != nil && bytes.Equal(p.before, p.after)}
+	f.Before, f.After = values(p.before, p.after, depth)
+	return []Field{f}
+}
+
+func composite(raw json.RawMessage) bool { return raw != nil && (raw[0] == '{' || raw[0] == '[') }
+
+// values lays out a value beside another one.
+func values(before, after json.RawMessage, depth int) (a, b *Value) {
+	if before != nil && after != nil && before[0] == '"' && after[0] == '"' && !bytes.Equal(before, after) {
+		x, y := newTexts(string(before), string(after))
+		return &x, &y
+	}
+	if before != nil {
+		v := newValue(string(before), depth)
+		a = &v
+	}
+	if after != nil {
+		v := newValue(string(after), depth)
+		b = &v
+	}
+	return a, b
 }
 
 // match returns the fields of two images in the order in which they are shown.

@@ -74,8 +74,14 @@ func TestFields(t *testing.T) {
 			},
 		},
 		{
-			"hidden characters are spelled out, in names too", "", `{"a\u202eb":"x\u0000\u202ey\tz\n"}`,
-			[]diff.Field{{Name: `a\u202eb`, After: value(diff.String, `"x\u0000`+`\u202ey\tz\n"`)}},
+			"text of several lines is text, whatever it ends with",
+			"", `{"a":"x: 1\n","b":"\n","c":"{\n}\n","d":"1\r\n2"}`,
+			[]diff.Field{
+				{Name: "a", After: value(diff.String, "x: 1\n")},
+				{Name: "b", After: value(diff.String, `"\n"`)},
+				{Name: "c", After: &diff.Value{Kind: diff.String, Text: "{\n}\n", JSON: true}},
+				{Name: "d", After: value(diff.String, "1\r\n2")},
+			},
 		},
 	} {
 		t.Run(c.name, func(t *testing.T) {

@@ -25,9 +25,11 @@ const (
 // Value is a JSON value as it is shown. A string has no quotes unless it would
 // be ambiguous; objects and arrays are indented.
 type Value struct {
-	Kind Kind
-	Text string
-	Cut  bool // the text is only the beginning
+	Kind  Kind
+	Text  string // as it is stored: hidden characters are not escaped
+	Cut   bool   // the text is only the beginning
+	JSON  bool   // the text is that of a string, but could be taken for another value
+	Parts []Part // of a long text beside another: where they differ
 }
 
 // maxText bounds what is shown of one value, in bytes.
@@ -63,11 +65,10 @@ func newValue(raw string, depth int) Value {
 		v.Kind = Bool
 	case '"':
 		v.Kind = String
-		var s string
-		if err := json.Unmarshal([]byte(raw), &s); err == nil && !ambiguous(s) {
-			v.Text = s
+		if s := unquote(raw); !ambiguous(s) {
+			v.Text, v.JSON = s, json.Valid([]byte(s))
 		}
-		if s == trail.Masked {
+		if v.Text == trail.Masked {
 			v.Kind = Masked
 		}
 	case '{', '[':
@@ -80,12 +81,45 @@ func newValue(raw string, depth int) Value {
 		v.Kind = Number
 	}
 	text, cut := visible.Cut(v.Text, maxText)
-	v.Text, v.Cut = visible.Text(text), v.Cut || cut
+	v.Text, v.Cut = text, v.Cut || cut
 	return v
 }
 
+// unquote returns what a JSON string says.
+func unquote(raw string) (s string) {
+	if json.Unmarshal([]byte(raw), &s) != nil {
+		return raw
+	}
+	return s
+}
+
+// newTexts lays out two strings of which at least one has several lines or is long,
+// as far as they differ.
+func newTexts(before, after string) (a, b Value) {
+	a, b = newValue(before, maxDepth), newValue(after, maxDepth)
+	x, y := unquote(before), unquote(after)
+	if long(x, y) {
+		a.Parts, b.Parts = beside(x, y)
+	}
+	return a, b
+}
+
+// long reports whether two strings are better shown by their differences.
+func long(texts ...string) bool {
+	some := false
+	for _, s := range texts {
+		if s == "" || s == trail.Masked {
+			return false
+		}
+		some = some || len(s) > longText || strings.Contains(s, "\n")
+	}
+	return some
+}
+
 // ambiguous reports whether a string without quotes would look like another
-// value, or like none.
+// value, or like none. One of several lines is shown as it is all the same: in
+// quotes nobody could read it.
 func ambiguous(s string) bool {
-	return s == "" || s != strings.TrimSpace(s) || json.Valid([]byte(s))
+	trimmed := strings.TrimSpace(s)
+	return trimmed == "" || !strings.Contains(s, "\n") && (s != trimmed || json.Valid([]byte(s)))
 }
