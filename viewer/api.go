@@ -91,7 +91,7 @@ type (
 )
 
 func (q *request) apiEntries() error {
-	query, err := parseQuery(q.values, q.handler.options)
+	query, err := q.query(q.values)
 	if err != nil {
 		return err
 	}

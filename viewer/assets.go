@@ -7,6 +7,7 @@ import (
 	"encoding/hex"
 	"fmt"
 	"html/template"
+	"net/http"
 	"path"
 
 	"github.com/infrakitchen/audit/viewer/internal/visible"
@@ -53,16 +54,12 @@ func readAssets(kinds map[string]string) (map[string]asset, string) {
 
 // asset answers with a file. Pages ask for it by version, so that one with the
 // right version can be cached.
-func (q *request) asset(name string) error {
-	a, ok := assets[name]
-	if !ok {
-		return errNoPage
-	}
-	if q.values.Get("v") == version {
+func (q *request) asset(name string) {
+	a := assets[name]
+	if q.URL.Query().Get("v") == version {
 		q.w.Header().Set("Cache-Control", "private, max-age=31536000, immutable")
 	}
-	q.send(200, a.kind, bytes.NewBuffer(a.content))
-	return nil
+	q.send(http.StatusOK, a.kind, bytes.NewBuffer(a.content))
 }
 
 // page is what every page has.
@@ -72,6 +69,7 @@ type page struct {
 	Root    string // the relative path to the mount point
 	Version string // of the assets
 	Zone    string // of times
+	Refused bool   // the reader may see no other page either
 }
 
 func (q *request) page(heading string) page {
@@ -86,6 +84,7 @@ type errorView struct {
 	page
 	Status int
 	Text   string
+	Again  bool // the same request may succeed later
 }
 
 // html answers with a page.

@@ -41,7 +41,8 @@
 //
 // The package promises:
 //
-//   - Nothing is shown to a request that [Options.Authorize] did not accept.
+//   - Nothing of the trail is shown to a request that [Options.Authorize] did not
+//     accept. Only the package's style sheet, script and icon are for everybody.
 //   - It only reads. GET and HEAD are the methods; every state of a page is in
 //     its URL, and links are relative, so that any prefix works.
 //   - What the trail holds is data, whoever wrote it: it is escaped by

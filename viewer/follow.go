@@ -49,7 +49,7 @@ const (
 	paramSeen      = "seen"  // that of the last entry that it has
 )
 
-var errBusy = &problem{http.StatusServiceUnavailable, "Too many pages are following actions. Try again later."}
+var errBusy = &problem{status: http.StatusServiceUnavailable, text: "Too many pages are following actions. Try again later."}
 
 // streamAddress is where a page gets what it does not have yet.
 func streamAddress(root string, f found, after int64) string {

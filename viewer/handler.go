@@ -46,11 +46,17 @@ func (h *handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 
 	q := &request{handler: h, w: w, Request: r}
 	q.path, q.root = place(r)
+	reads := r.Method == http.MethodGet || r.Method == http.MethodHead
+	if name, ok := strings.CutPrefix(q.path, "static/"); ok && reads && assets[name].content != nil {
+		// They hold nothing of the trail, and the page that refuses needs them.
+		q.asset(name)
+		return
+	}
 	if err := h.options.Authorize(r); err != nil {
 		q.refuse(err)
 		return
 	}
-	if r.Method != http.MethodGet && r.Method != http.MethodHead {
+	if !reads {
 		header.Set("Allow", "GET, HEAD")
 		q.fail(http.StatusMethodNotAllowed, "The audit log can be read, not written to.")
 		return
@@ -115,8 +121,6 @@ func (q *request) route() error {
 		return q.follow(strings.TrimSuffix(id, "/follow"))
 	case kind == "traces" && id != "":
 		return q.trace(id)
-	case kind == "static":
-		return q.asset(id)
 	case q.path == "api/entries":
 		return q.apiEntries()
 	case strings.HasPrefix(q.path, "api/entries/"):
@@ -158,17 +162,32 @@ func (q *request) redirect(to string) {
 type problem struct {
 	status int
 	text   string
+	param  string // the parameter that is to blame, if it is one
 }
 
 func (p *problem) Error() string { return p.text }
 
 func badRequest(format string, args ...any) error {
-	return &problem{http.StatusBadRequest, fmt.Sprintf(format, args...)}
+	return &problem{status: http.StatusBadRequest, text: fmt.Sprintf(format, args...)}
+}
+
+// badParam names a parameter, in the list by the name of its field, ahead of what
+// is wrong with it.
+func (q *request) badParam(name, format string, args ...any) error {
+	return &problem{status: http.StatusBadRequest, text: q.named(name) + " " + fmt.Sprintf(format, args...), param: name}
+}
+
+// named is how the reader knows a parameter.
+func (q *request) named(param string) string {
+	if label := labels[param]; q.path == "" && label != "" {
+		return label
+	}
+	return param
 }
 
 var (
-	errNoPage  = &problem{http.StatusNotFound, "Page not found."}
-	errNoTrace = &problem{http.StatusNotFound, "There is no entry with this id in the trail."}
+	errNoPage  = &problem{status: http.StatusNotFound, text: "Page not found."}
+	errNoTrace = &problem{status: http.StatusNotFound, text: "There is no entry with this id in the trail."}
 )
 
 // parseID reads an id from an address or as pasted into a form.
@@ -202,6 +221,8 @@ func (q *request) refuse(err error) {
 func (q *request) failed(err error) {
 	var p *problem
 	switch {
+	case errors.As(err, &p) && q.path == "":
+		q.listFailed(p)
 	case errors.As(err, &p):
 		q.fail(p.status, p.text)
 	case errors.Is(err, store.ErrNotFound):
@@ -221,7 +242,8 @@ func (q *request) fail(status int, text string) {
 		q.json(status, map[string]string{"error": text})
 		return
 	}
-	view := errorView{page: q.page(http.StatusText(status)), Status: status, Text: text}
+	view := errorView{page: q.page(http.StatusText(status)), Status: status, Text: text, Again: status >= 500}
+	view.Refused = status == http.StatusUnauthorized || status == http.StatusForbidden
 	if err := q.html(status, "error.html", view); err != nil {
 		q.handler.options.OnError(q.Request, err)
 		http.Error(q.w, text, status)

@@ -16,6 +16,7 @@ import (
 // listView is the page of entries.
 type listView struct {
 	page
+	Problem string // why there is no list
 	Entity  string // whose activity it is, if the list is of one entity
 	Form    form
 	Filters []filter // in force
@@ -32,9 +33,15 @@ type form struct {
 	Multiple                    bool // more than one event is chosen
 	Events, Outcomes            []option
 	Model, Entity, User, Tenant string
-	From, To                    string
+	From, To                    timeField
 	ShowTenant                  bool
 	Hidden                      []filter
+}
+
+// timeField is a field of the form for a time; a plain one is for any text.
+type timeField struct {
+	Value string
+	Plain bool
 }
 
 // option is one choice of several.
@@ -69,7 +76,7 @@ type pager struct{ First, Previous, Next, FirstLabel, PreviousLabel, NextLabel s
 
 func (q *request) list() error {
 	values := q.values
-	query, err := parseQuery(values, q.handler.options)
+	query, err := q.query(values)
 	if err != nil {
 		return err
 	}
@@ -91,7 +98,7 @@ func (q *request) list() error {
 	}
 	view := listView{
 		page:    q.page("All actions"),
-		Form:    q.form(clean, query, events),
+		Form:    q.form(clean, events),
 		Filters: q.filters(clean, query),
 		Columns: q.columns(clean, query),
 		Pager:   q.pager(clean, query, found),
@@ -113,7 +120,7 @@ func (q *request) list() error {
 func (q *request) entries(query store.Query) (store.Page, error) {
 	found, err := q.handler.store.Entries(q.Context(), query)
 	if errors.Is(err, store.ErrQuery) && query.Cursor != "" {
-		return found, badRequest("cursor is %.60q, which is not a page of this list. Start from its first page.", query.Cursor)
+		return found, q.badParam(paramCursor, "is %.60q, which is not a page of this list. Start from its first page.", query.Cursor)
 	}
 	return found, err
 }
@@ -148,29 +155,31 @@ func (q *request) row(e store.Entry) row {
 	return r
 }
 
-func (q *request) form(values url.Values, query store.Query, events []trail.Event) form {
+// form fills in the form. What cannot be read is in its field as it was entered.
+func (q *request) form(values url.Values, events []trail.Event) form {
+	chosen := values[paramEvent]
 	f := form{
-		Multiple: len(query.Events) > 1,
-		Model:    query.Model, Entity: query.EntityID, User: query.UserID, Tenant: query.Tenant,
-		From: q.input(query.From), To: q.input(query.To),
-		ShowTenant: query.Tenant != "",
-		Open:       query.Model+query.EntityID+query.UserID+query.Tenant != "" || !query.From.IsZero() || !query.To.IsZero(),
+		Multiple: len(chosen) > 1,
+		Model:    values.Get(paramModel), Entity: values.Get(paramEntity), User: values.Get(paramUser), Tenant: values.Get(paramTenant),
+		From: q.timeField(paramFrom, values), To: q.timeField(paramTo, values),
+		ShowTenant: values.Has(paramTenant),
 	}
+	f.Open = f.Model+f.Entity+f.User+f.Tenant+f.From.Value+f.To.Value != ""
 	events = slices.Clone(events)
-	for _, e := range query.Events {
-		if !slices.Contains(events, e) {
-			events = append(events, e) // chosen, although it does not occur
+	for _, e := range chosen {
+		if !slices.Contains(events, trail.Event(e)) {
+			events = append(events, trail.Event(e)) // chosen, although it does not occur
 		}
 	}
 	slices.Sort(events)
 	for _, e := range events {
 		f.Events = append(f.Events, option{
-			Value: string(e), Label: visible.Text(string(e)), Chosen: slices.Contains(query.Events, e),
+			Value: string(e), Label: visible.Text(string(e)), Chosen: slices.Contains(chosen, string(e)),
 		})
 	}
 	for _, o := range outcomes {
 		f.Outcomes = append(f.Outcomes, option{
-			Value: string(o), Label: string(o), Chosen: o == query.Outcome,
+			Value: string(o), Label: string(o), Chosen: string(o) == values.Get(paramOutcome),
 		})
 	}
 	for _, name := range []string{paramTrace, paramSort, paramOrder, paramLimit} {
@@ -179,6 +188,36 @@ func (q *request) form(values url.Values, query store.Query, events []trail.Even
 		}
 	}
 	return f
+}
+
+// timeField is the field of a time. One that cannot be read is in a plain field:
+// that for times would not show it.
+func (q *request) timeField(name string, values url.Values) timeField {
+	text := values.Get(name)
+	t, err := q.time(name, text)
+	if err != nil {
+		return timeField{Value: visible.Text(text), Plain: true}
+	}
+	return timeField{Value: q.input(t)}
+}
+
+// listFailed answers with the form as it was filled in, and what is wrong with it.
+func (q *request) listFailed(p *problem) {
+	values := given(q.values)
+	values.Del(paramCursor)
+	view := listView{page: q.page("These filters cannot be used"), Problem: p.text}
+	events, err := q.handler.store.Events(q.Context())
+	if err != nil {
+		q.failed(err)
+		return
+	}
+	view.Form = q.form(values, events)
+	// What the reader cannot change must not fail again.
+	view.Form.Hidden = slices.DeleteFunc(view.Form.Hidden, func(f filter) bool { return f.Name == p.param })
+	if err := q.html(p.status, "list.html", view); err != nil {
+		q.handler.options.OnError(q.Request, err)
+		http.Error(q.w, p.text, p.status)
+	}
 }
 
 // input is a time in the format of an input of type datetime-local.
@@ -195,7 +234,7 @@ func (q *request) input(t time.Time) string {
 
 // labels are the names of the filters for readers.
 var labels = map[string]string{
-	paramEvent: "Event", paramModel: "Model", paramEntity: "Entity id", paramUser: "User", paramTenant: "Tenant",
+	paramEvent: "Event", paramModel: "Model", paramEntity: "Entity id", paramUser: "User id", paramTenant: "Tenant",
 	paramOutcome: "Outcome", paramTrace: "Trace", paramFrom: "From", paramTo: "Before",
 }
 

@@ -140,7 +140,7 @@ func TestListFilters(t *testing.T) {
 			{"two events", "event=create&event=approve", []string{"2", "1", "0"}, []string{"Event create", "Event approve"}},
 			{"an event of the application's own", "event=sweep+%26+mop", []string{odd}, []string{"Event sweep & mop"}},
 			{"a model", "model=template", []string{"6", "2"}, []string{"Model template"}},
-			{"a user", "user_id=u-bob", []string{"3", "2"}, []string{"User u-bob"}},
+			{"a user", "user_id=u-bob", []string{"3", "2"}, []string{"User id u-bob"}},
 			{"a tenant", "tenant_id=north", []string{"2"}, []string{"Tenant north"}},
 			{"an entity", "model=resource&entity_id=1", []string{"1"}, []string{"Model resource", "Entity id 1"}},
 			{
@@ -170,7 +170,7 @@ func TestListFilters(t *testing.T) {
 			},
 			{"a day", "from=2026-11-24", nil, []string{"From 2026-11-24 00:00:00"}},
 			{"several at once", "user_id=u-ann&event=execute&outcome=failure", []string{"4"}, []string{
-				"Event execute", "User u-ann", "Outcome failure",
+				"Event execute", "User id u-ann", "Outcome failure",
 			}},
 			{"nothing matches", "event=destroy", nil, []string{"Event destroy"}},
 		} {
@@ -522,10 +522,50 @@ func TestListRefusesBadParameters(t *testing.T) {
 					a.json(&e)
 					said = e.Error
 				}
-				if !strings.Contains(said, c.says) {
-					t.Errorf("%s%s says %q, want %q in it", at, c.query, said, c.says)
+				want := c.says
+				if a.doc != nil { // by the names of its fields
+					want = strings.NewReplacer("from is", "From is", "from, ", "From, ", "to is", "Before is",
+						"outcome is", "Outcome is", "model is", "Model is", "event is", "Event is").Replace(want)
+				}
+				if !strings.Contains(said, want) {
+					t.Errorf("%s%s says %q, want %q in it", at, c.query, said, want)
 				}
 			}
 		}
 	})
+}
+
+// A list that cannot be shown keeps the form, with what was entered.
+func TestListKeepsTheFormWithWhatIsWrong(t *testing.T) {
+	r, _ := library(t, testdb.OpenSQLite(t))
+	h := r.handler()
+	a := ask(t, h, http.MethodGet, "/?"+queryOf("event", "create", "model", "resource", "user_id", "u-ann", "from", "yesterday",
+		"to", "2026-11-23T06:48", "sort", "user", "limit", "2"))
+	a.must(http.StatusBadRequest)
+	if got := text(a.one("p", "role=alert")); !strings.HasPrefix(got, `From is "yesterday"; it must be`) {
+		t.Errorf("it says %q", got)
+	}
+	entered := map[string]string{}
+	for _, n := range all(a.one("form", "class=filters"), is("input", "name")) {
+		entered[attr(n, "name")] = attr(n, "value")
+	}
+	if d := cmp.Diff(map[string]string{
+		"model": "resource", "entity_id": "", "user_id": "u-ann", "from": "yesterday", "to": "2026-11-23T06:48", "sort": "user", "limit": "2",
+	}, entered); d != "" {
+		t.Errorf("the form has, -want +got:\n%s", d)
+	}
+	if got := attr(a.one("input", "id=from"), "type"); got != "text" {
+		t.Errorf("what is no time is in a field of type %q", got)
+	}
+	if got := attr(a.one("option", "selected"), "value"); got != "create" {
+		t.Errorf("the event is %q", got)
+	}
+	if len(all(a.doc, is("table"))) != 0 || a.has("Clear the filters") {
+		t.Error("there is a list all the same")
+	}
+	// What no field shows cannot be mended, and is left out.
+	a = ask(t, h, http.MethodGet, "/?limit=x&sort=user")
+	if n := all(a.doc, is("input", "type=hidden")); len(n) != 1 || attr(n[0], "name") != "sort" {
+		t.Errorf("the form passes on %d parameters", len(n))
+	}
 }

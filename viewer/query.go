@@ -39,20 +39,21 @@ var sorts = []store.Sort{store.SortTime, store.SortUser, store.SortEvent, store.
 
 var outcomes = []trail.Result{trail.Success, trail.Failure, trail.Denied, trail.Pending}
 
-// parseQuery reads the parameters of a list. The error is for the client.
-func parseQuery(values url.Values, o Options) (store.Query, error) {
+// query reads the parameters of a list. The error is for the client.
+func (r *request) query(values url.Values) (store.Query, error) {
+	o := r.handler.options
 	q := store.Query{Limit: o.PageSize, Sort: store.SortTime}
 	for name, all := range values {
 		if !slices.Contains(params, name) {
 			return q, badRequest("There is no parameter %.60q. The parameters are %s.", name, strings.Join(params, ", "))
 		}
 		if len(all) > 1 && name != paramEvent {
-			return q, badRequest("%s is given %d times, but only one is allowed.", name, len(all))
+			return q, r.badParam(name, "is given %d times, but only one is allowed.", len(all))
 		}
 		for _, v := range all {
 			// No column holds such text, and PostgreSQL does not accept it.
 			if !utf8.ValidString(v) || strings.Contains(v, "\x00") {
-				return q, badRequest("%s is %.60q, which is not valid text.", name, v)
+				return q, r.badParam(name, "is %.60q, which is not valid text.", v)
 			}
 		}
 	}
@@ -69,32 +70,32 @@ func parseQuery(values url.Values, o Options) (store.Query, error) {
 
 	q.Outcome = trail.Result(values.Get(paramOutcome))
 	if q.Outcome != "" && !slices.Contains(outcomes, q.Outcome) {
-		return q, badRequest("outcome is %.60q; it must be success, failure, denied or pending.", q.Outcome)
+		return q, r.badParam(paramOutcome, "is %.60q; it must be success, failure, denied or pending.", q.Outcome)
 	}
 	var err error
 	if v := values.Get(paramTrace); v != "" {
 		if q.TraceID, err = parseID(v); err != nil {
-			return q, err
+			return q, r.badParam(paramTrace, "cannot be used: %v", err)
 		}
 	}
-	if q.From, err = parseTime(paramFrom, values, o.Location); err != nil {
+	if q.From, err = r.time(paramFrom, values.Get(paramFrom)); err != nil {
 		return q, err
 	}
-	if q.To, err = parseTime(paramTo, values, o.Location); err != nil {
+	if q.To, err = r.time(paramTo, values.Get(paramTo)); err != nil {
 		return q, err
 	}
 	if !q.From.IsZero() && !q.To.IsZero() && q.To.Before(q.From) {
-		return q, badRequest("to is %.60q, which is before from, %.60q.", values.Get(paramTo), values.Get(paramFrom))
+		return q, r.badParam(paramTo, "is %.60q, which is before %s, %.60q.", values.Get(paramTo), r.named(paramFrom), values.Get(paramFrom))
 	}
 	if v := values.Get(paramLimit); v != "" {
 		q.Limit, err = strconv.Atoi(v)
 		if err != nil || q.Limit < 1 || q.Limit > store.MaxLimit {
-			return q, badRequest("limit is %.60q; it must be a number from 1 to %d.", v, store.MaxLimit)
+			return q, r.badParam(paramLimit, "is %.60q; it must be a number from 1 to %d.", v, store.MaxLimit)
 		}
 	}
 	if v := values.Get(paramSort); v != "" {
 		if q.Sort = store.Sort(v); !slices.Contains(sorts, q.Sort) {
-			return q, badRequest("sort is %.60q; it must be time, user, event, model or entity.", v)
+			return q, r.badParam(paramSort, "is %.60q; it must be time, user, event, model or entity.", v)
 		}
 	}
 	switch v := values.Get(paramOrder); v {
@@ -102,7 +103,7 @@ func parseQuery(values url.Values, o Options) (store.Query, error) {
 	case "asc":
 		q.Ascending = true
 	default:
-		return q, badRequest("order is %.60q; it must be asc or desc.", v)
+		return q, r.badParam(paramOrder, "is %.60q; it must be asc or desc.", v)
 	}
 	return q, nil
 }
@@ -111,17 +112,18 @@ func parseQuery(values url.Values, o Options) (store.Query, error) {
 // an input of type datetime-local.
 var layouts = []string{"2006-01-02T15:04:05", "2006-01-02T15:04", "2006-01-02 15:04:05", "2006-01-02 15:04", "2006-01-02"}
 
-func parseTime(name string, values url.Values, zone *time.Location) (time.Time, error) {
-	v := values.Get(name)
-	if v == "" {
+// time reads a time, in the viewer's zone if it has none. It is zero for an empty
+// text.
+func (r *request) time(name, text string) (time.Time, error) {
+	if text == "" {
 		return time.Time{}, nil
 	}
-	t, err := time.Parse(time.RFC3339Nano, v)
+	t, err := time.Parse(time.RFC3339Nano, text)
 	for i := 0; err != nil && i < len(layouts); i++ {
-		t, err = time.ParseInLocation(layouts[i], v, zone)
+		t, err = time.ParseInLocation(layouts[i], text, r.handler.options.Location)
 	}
 	if err != nil {
-		return t, badRequest("%s is %.60q; it must be a time like 2026-11-23T06:48:00Z or 2026-11-23.", name, v)
+		return t, r.badParam(name, "is %.60q; it must be a time like 2026-11-23T06:48:00Z or 2026-11-23.", text)
 	}
 	return t, nil
 }

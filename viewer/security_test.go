@@ -121,7 +121,14 @@ func TestAuthorizeIsAskedFirst(t *testing.T) {
 				o.Challenge = `Basic realm="audit"`
 				o.Authorize = func(*http.Request) error { asked++; return c.err }
 			})
-			for i, address := range append(addresses(ids[0]), "") {
+			for _, address := range append(addresses(ids[0]), "") {
+				if strings.HasPrefix(address, "/static/") { // for everybody
+					ask(t, h, http.MethodGet, address).must(http.StatusOK)
+					ask(t, h, http.MethodPost, address).must(c.status)
+					asked, reported = 0, 0
+					continue
+				}
+				before := asked
 				a := ask(t, h, http.MethodGet, "/"+strings.TrimPrefix(address, "/"))
 				a.must(c.status)
 				if got := a.Header().Get("WWW-Authenticate"); got != c.challenge {
@@ -132,8 +139,8 @@ func TestAuthorizeIsAskedFirst(t *testing.T) {
 						t.Errorf("%s: %q is shown to somebody who was refused", address, leak)
 					}
 				}
-				if asked != i+1 {
-					t.Errorf("%s: asked %d times", address, asked)
+				if asked != before+1 {
+					t.Errorf("%s: asked %d times", address, asked-before)
 				}
 				if c.reported && reported != asked || !c.reported && reported != 0 {
 					t.Errorf("%s: reported %d times, asked %d times", address, reported, asked)
@@ -429,5 +436,49 @@ VALUES (?, ?, '2026-11-23T06:48:00.123456Z', 'u', 'u', 'user', 'update', 'm', '1
 	ask(t, h, http.MethodGet, "/api/traces/"+id.String()).json(&out)
 	if e := out.Entries[0]; e.Before != `{"a":` || e.After != "<b>x" || e.Context != "[1" || out.Lines[0].Fields != `{"a"` {
 		t.Errorf("JSON %+v", out)
+	}
+}
+
+// The page that refuses has its style, and no link to what would refuse as well;
+// one of a failure offers to try again.
+func TestErrorPages(t *testing.T) {
+	r, ids := library(t, testdb.OpenSQLite(t))
+	for _, c := range []struct {
+		name   string
+		err    error
+		status int
+		links  []string
+	}{
+		{"nobody", viewer.ErrUnauthenticated, http.StatusUnauthorized, nil},
+		{"not allowed", viewer.ErrForbidden, http.StatusForbidden, nil},
+		{"no such page", nil, http.StatusNotFound, []string{"Audit log", "Go to all actions"}},
+		{"a failure", nil, http.StatusInternalServerError, []string{"Audit log", "Try again", "Go to all actions"}},
+	} {
+		h := r.handler(func(o *viewer.Options) {
+			o.Authorize = func(*http.Request) error { return c.err }
+			o.OnError = func(*http.Request, error) {}
+		})
+		address := "/nothing"
+		if c.status == http.StatusInternalServerError {
+			address = "/traces/" + ids[0].String()
+			if conn, err := r.db.DB(); err != nil || conn.Close() != nil {
+				t.Fatal(err)
+			}
+		}
+		a := ask(t, h, http.MethodGet, address)
+		a.must(c.status)
+		var links []string
+		for _, label := range a.texts("a", "href") {
+			if label != "Skip to the content" {
+				links = append(links, label)
+			}
+		}
+		if d := cmp.Diff(c.links, links); d != "" || len(all(a.doc, is("form"))) != 0 && c.links == nil {
+			t.Errorf("%s: links, -want +got:\n%s", c.name, d)
+		}
+		if contains(links, "Try again") && a.link("Try again") != address {
+			t.Errorf("%s: it is tried again at %s", c.name, a.link("Try again"))
+		}
+		ask(t, h, http.MethodGet, a.follow(attr(a.one("link", "rel=stylesheet"), "href"))).must(http.StatusOK)
 	}
 }

@@ -23,8 +23,8 @@ var (
 // Options are the settings of [New]. Authorize is required.
 type Options struct {
 	// Authorize decides whether a request may see the trail; it is called for
-	// every request before anything else is done, the style sheet included. It
-	// refuses with [ErrUnauthenticated] or [ErrForbidden]. With any other error
+	// every request before anything else is done, except for the style sheet,
+	// the script and the icon, which the page that refuses needs. It refuses with [ErrUnauthenticated] or [ErrForbidden]. With any other error
 	// it could not decide: that is answered with 403, too, and reported to
 	// OnError. No text of an error is shown. It may be called by any number of
 	// goroutines at once.
