@@ -79,6 +79,14 @@ func TestFollowInABrowser(t *testing.T) {
 		t.Errorf("a line is %q", got)
 	}
 
+	// A page that fits into the window, or nearly, does not scroll by itself.
+	w.do(chromedp.EmulateViewport(1280, sees[int64](w, `document.body.offsetHeight - 20`)))
+	r.logged(id, numbers(1, 3)...)
+	w.until(lastText + ` === "3"`)
+	if at := sees[float64](w, `scrollY`); at != 0 {
+		t.Errorf("without being touched the page has scrolled by %v", at)
+	}
+
 	// Whoever is at the end stays there, and whoever is not stays where he is.
 	w.do(chromedp.EmulateViewport(1280, 500))
 	sees[int](w, `scrollTo(0, 1e6), 0`)

@@ -22,10 +22,10 @@
   }
 
   // The log is laid out from its end: there, scrollTop is 0. Whoever is at the
-  // end of it, or at the foot of the page, stays there.
+  // end of it stays there, and whoever has scrolled to the foot of the page.
   function add(event) {
     const page = document.scrollingElement;
-    const atFoot = page.scrollHeight - page.scrollTop - innerHeight < 64;
+    const atFoot = page.scrollTop > 0 && page.scrollHeight - page.scrollTop - innerHeight < 64;
     const atEnd = log.scrollTop > -24;
     rows.insertAdjacentHTML("beforeend", event.data);
     for (let n = rows.childElementCount - most; n > 0; n--) {
