@@ -149,15 +149,10 @@ func (q *request) apiLines(id string) error {
 		return err
 	}
 	values := q.values
-	for name, all := range values {
-		if name != paramLimit && name != paramCursor && name != paramOrder || len(all) > 1 {
-			return badRequest("There is no parameter %.60q, or it is given twice. The parameters are limit, order and cursor.", name)
-		}
-	}
 	lines := store.LogQuery{Ascending: true, Limit: maxLines, Cursor: values.Get(paramCursor)}
 	if v := values.Get(paramLimit); v != "" {
 		if lines.Limit, err = strconv.Atoi(v); err != nil || lines.Limit < 1 || lines.Limit > store.MaxLimit {
-			return badRequest("limit is %.60q; it must be a number from 1 to %d.", v, store.MaxLimit)
+			return q.badParam(paramLimit, "is %.60q; it must be a number from 1 to %d.", v, store.MaxLimit)
 		}
 	}
 	switch v := values.Get(paramOrder); v {
@@ -165,7 +160,7 @@ func (q *request) apiLines(id string) error {
 	case "desc":
 		lines.Ascending = false
 	default:
-		return badRequest("order is %.60q; it must be asc or desc.", v)
+		return q.badParam(paramOrder, "is %.60q; it must be asc or desc.", v)
 	}
 	page, err := q.logs(traceID, lines)
 	if err != nil {

@@ -27,7 +27,8 @@
 // model, entity), order (asc, desc; default desc), limit (1 to 500) and cursor.
 // Those of /api/traces/{id}/lines are limit, order (default asc) and cursor. An
 // empty parameter counts as absent; an unknown or invalid one is answered with
-// 400 and named, as are parameters that cannot be parsed or exceed 40 KiB. The page of a trace shows a hundred changes: the first, those
+// 400 and named, wherever it is given, as are parameters that cannot be parsed or
+// exceed 40 KiB. The page of a trace shows a hundred changes: the first, those
 // after or before the seq given by after or before, or those from the one on
 // whose id is entry. Its parameter lines is the cursor of a page of log lines.
 //

@@ -130,12 +130,12 @@ func (f *follower) start() (err error) {
 		after = last
 	}
 	if after != "" {
-		if f.after, err = strconv.ParseInt(after, 10, 64); err != nil {
-			return badRequest("after is %.60q; it must be the position of a line, as in the ids of events.", after)
+		if f.after, err = f.place(paramAfterLine, after); err != nil {
+			return err
 		}
 	}
 	if seen := f.values.Get(paramSeen); seen != "" {
-		f.seen, err = parsePlace(paramSeen, seen)
+		f.seen, err = f.place(paramSeen, seen)
 	}
 	return err
 }

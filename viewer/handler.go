@@ -4,11 +4,14 @@ import (
 	"bytes"
 	"errors"
 	"fmt"
+	"maps"
 	"net/http"
 	"net/url"
 	"path"
+	"slices"
 	"strconv"
 	"strings"
+	"unicode/utf8"
 
 	"github.com/google/uuid"
 
@@ -109,31 +112,64 @@ func (q *request) route() error {
 	if q.URL.Path == "" && q.atPrefix() {
 		return nil
 	}
-	kind, id, _ := strings.Cut(q.path, "/")
+	answer, names := q.target()
+	if err := q.check(names); err != nil {
+		return err
+	}
+	return answer()
+}
+
+// target returns what answers a request, and the parameters that it has.
+func (q *request) target() (answer func() error, names []string) {
+	kind, id, _ := strings.Cut(strings.TrimPrefix(q.path, "api/"), "/")
+	trace, follow := strings.CutSuffix(id, "/follow")
+	linesOf, lines := strings.CutSuffix(id, "/lines")
+	api := strings.HasPrefix(q.path, "api/")
 	switch {
 	case q.path == "":
-		return q.list()
+		return q.list, params
 	case q.path == "find":
-		return q.find(q.values.Get("id"))
-	case kind == "entries" && id != "":
-		return q.find(id)
-	case kind == "traces" && strings.HasSuffix(id, "/follow"):
-		return q.follow(strings.TrimSuffix(id, "/follow"))
-	case kind == "traces" && id != "":
-		return q.trace(id)
+		return func() error { return q.find(q.values.Get("id")) }, []string{"id"}
+	case !api && kind == "entries" && id != "":
+		return func() error { return q.find(id) }, nil
+	case !api && kind == "traces" && follow:
+		return func() error { return q.follow(trace) }, []string{paramAfterLine, paramSeen}
+	case !api && kind == "traces" && id != "":
+		return func() error { return q.trace(id) }, []string{paramAfter, paramBefore, paramEntry, paramLines, paramFollow}
 	case q.path == "api/entries":
-		return q.apiEntries()
-	case strings.HasPrefix(q.path, "api/entries/"):
-		return q.apiEntry(strings.TrimPrefix(q.path, "api/entries/"))
+		return q.apiEntries, params
 	case q.path == "api/events":
-		return q.apiEvents()
-	case strings.HasPrefix(q.path, "api/traces/") && strings.HasSuffix(q.path, "/lines"):
-		return q.apiLines(strings.TrimSuffix(strings.TrimPrefix(q.path, "api/traces/"), "/lines"))
+		return q.apiEvents, nil
+	case strings.HasPrefix(q.path, "api/entries/"):
+		return func() error { return q.apiEntry(id) }, nil
+	case strings.HasPrefix(q.path, "api/traces/") && lines:
+		return func() error { return q.apiLines(linesOf) }, []string{paramLimit, paramOrder, paramCursor}
 	case strings.HasPrefix(q.path, "api/traces/"):
-		return q.apiTrace(strings.TrimPrefix(q.path, "api/traces/"))
+		return func() error { return q.apiTrace(id) }, nil
 	default:
-		return errNoPage
+		return func() error { return errNoPage }, slices.Collect(maps.Keys(q.values)) // whatever they are
 	}
+}
+
+// check refuses parameters that do not exist, that are given twice, and what no
+// column holds and PostgreSQL does not accept.
+func (q *request) check(names []string) error {
+	for name, all := range q.values {
+		switch {
+		case len(names) == 0:
+			return badRequest("There is no parameter %.60q, and no other one here.", name)
+		case !slices.Contains(names, name):
+			return badRequest("There is no parameter %.60q. The parameters are %s.", name, strings.Join(names, ", "))
+		case len(all) > 1 && name != paramEvent:
+			return q.badParam(name, "is given %d times, but only one is allowed.", len(all))
+		}
+		for _, v := range all {
+			if !utf8.ValidString(v) || strings.Contains(v, "\x00") {
+				return q.badParam(name, "is %.60q, which is not valid text.", v)
+			}
+		}
+	}
+	return nil
 }
 
 // atPrefix redirects a request for the mount point without its slash, where

@@ -4,9 +4,7 @@ import (
 	"net/url"
 	"slices"
 	"strconv"
-	"strings"
 	"time"
-	"unicode/utf8"
 
 	"github.com/infrakitchen/audit/store"
 	"github.com/infrakitchen/audit/trail"
@@ -43,20 +41,6 @@ var outcomes = []trail.Result{trail.Success, trail.Failure, trail.Denied, trail.
 func (r *request) query(values url.Values) (store.Query, error) {
 	o := r.handler.options
 	q := store.Query{Limit: o.PageSize, Sort: store.SortTime}
-	for name, all := range values {
-		if !slices.Contains(params, name) {
-			return q, badRequest("There is no parameter %.60q. The parameters are %s.", name, strings.Join(params, ", "))
-		}
-		if len(all) > 1 && name != paramEvent {
-			return q, r.badParam(name, "is given %d times, but only one is allowed.", len(all))
-		}
-		for _, v := range all {
-			// No column holds such text, and PostgreSQL does not accept it.
-			if !utf8.ValidString(v) || strings.Contains(v, "\x00") {
-				return q, r.badParam(name, "is %.60q, which is not valid text.", v)
-			}
-		}
-	}
 	for _, event := range values[paramEvent] {
 		if event != "" {
 			q.Events = append(q.Events, trail.Event(event))

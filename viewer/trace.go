@@ -137,6 +137,9 @@ func (q *request) trace(text string) error {
 		return err
 	}
 	values := q.values
+	if f := values.Get(paramFollow); f != "" && f != "0" && f != "1" {
+		return q.badParam(paramFollow, "is %.60q; it must be 0 or 1.", f)
+	}
 	part, earlier, err := q.part(id, values)
 	if err != nil {
 		return err
@@ -146,7 +149,7 @@ func (q *request) trace(text string) error {
 		if tail = shownFromTheEnd(values, pending(t)); tail {
 			return store.LogQuery{Limit: maxLines}
 		}
-		return store.LogQuery{Ascending: true, Limit: maxLines, Cursor: values.Get("lines")}
+		return store.LogQuery{Ascending: true, Limit: maxLines, Cursor: values.Get(paramLines)}
 	})
 	if err != nil {
 		return err
@@ -154,7 +157,7 @@ func (q *request) trace(text string) error {
 	view := traceView{page: q.page("Trace " + id.String()), Pending: pending(f.Trace), Tail: tail}
 	if view.Pending && tail {
 		view.Stream = streamAddress(q.root, f, lastSeq(f.lines.Lines))
-		view.Reload = values.Get("follow") != ""
+		view.Reload = values.Get(paramFollow) != ""
 		q.w.Header().Set("Content-Security-Policy", livePolicy)
 	}
 	if f.Action != nil {
@@ -166,7 +169,7 @@ func (q *request) trace(text string) error {
 	}
 	view.Facts = q.facts(f)
 	q.changes(&view, f, earlier)
-	view.LinesJSON = linesJSONAddress(id, tail, values.Get("lines"))
+	view.LinesJSON = linesJSONAddress(id, tail, values.Get(paramLines))
 	view.Lines = q.lines(f.lines.Lines, view.LinesJSON)
 	if tail {
 		slices.Reverse(view.Lines)
@@ -181,8 +184,8 @@ func (q *request) trace(text string) error {
 // follows it while it is in progress: if it was asked to, or if it was asked for
 // nothing in particular.
 func shownFromTheEnd(values url.Values, pending bool) bool {
-	switch follow := values.Get("follow"); {
-	case follow == "0" || values.Get("lines") != "":
+	switch follow := values.Get(paramFollow); {
+	case follow == "0" || values.Get(paramLines) != "":
 		return false
 	case follow != "":
 		return true
@@ -221,12 +224,14 @@ func linesJSONAddress(id uuid.UUID, tail bool, cursor string) string {
 	}
 }
 
-// The parameters that say which changes a page shows: those after or before a
-// Seq, or those from an entry on.
+// The parameters of a trace: which changes its page shows, those after or before a
+// Seq, or those from an entry on; and which lines.
 const (
 	paramAfter  = "after"
 	paramBefore = "before"
 	paramEntry  = "entry"
+	paramLines  = "lines"  // the cursor of a page of lines
+	paramFollow = "follow" // 1 or 0
 )
 
 // part returns the part of a trace's entries that was asked for, and whether
@@ -255,19 +260,19 @@ func (q *request) part(id uuid.UUID, values url.Values) (part store.TraceQuery, 
 	case after != "" && before != "":
 		return part, false, badRequest("after and before are both given, but only one is allowed.")
 	case after != "":
-		part.After, err = parsePlace(paramAfter, after)
+		part.After, err = q.place(paramAfter, after)
 		return part, part.After > 0, err
 	case before != "":
-		part.Before, err = parsePlace(paramBefore, before)
+		part.Before, err = q.place(paramBefore, before)
 	}
 	return part, false, err
 }
 
-// parsePlace reads the place of an entry in its trace.
-func parsePlace(name, text string) (int64, error) {
+// place reads the place of an entry or a line in its trace.
+func (q *request) place(name, text string) (int64, error) {
 	seq, err := strconv.ParseInt(text, 10, 64)
 	if err != nil || seq < 0 {
-		return 0, badRequest("%s is %.60q; it must be the seq of a change.", name, text)
+		return 0, q.badParam(name, "is %.60q; it must be a seq, which is a number from 0 on.", text)
 	}
 	return seq, nil
 }
