@@ -25,6 +25,8 @@
 // entity_id, user_id, tenant_id, outcome, trace_id, from and to (half-open; RFC
 // 3339, or a date and time in [Options.Location]), sort (time, user, event,
 // model, entity), order (asc, desc; default desc), limit (1 to 500) and cursor.
+// The form of / also sends from_exact and to_exact: the times it was filled in
+// with, where its fields show less of them.
 // Those of /api/traces/{id}/lines are limit, order (default asc) and cursor. An
 // empty parameter counts as absent; an unknown or invalid one is answered with
 // 400 and named, wherever it is given, as are parameters that cannot be parsed or

@@ -127,7 +127,7 @@ func (q *request) target() (answer func() error, names []string) {
 	api := strings.HasPrefix(q.path, "api/")
 	switch {
 	case q.path == "":
-		return q.list, params
+		return q.list, append(params[:len(params):len(params)], exactOf[paramFrom], exactOf[paramTo])
 	case q.path == "find":
 		return func() error { return q.find(q.values.Get("id")) }, []string{"id"}
 	case !api && kind == "entries" && id != "":

@@ -38,10 +38,11 @@ type form struct {
 	Hidden                      []filter
 }
 
-// timeField is a field of the form for a time; a plain one is for any text.
+// timeField is a field of the form for a time; a plain one is for any text. Exact
+// is the time if the field shows less of it.
 type timeField struct {
-	Value string
-	Plain bool
+	Value, Exact string
+	Plain        bool
 }
 
 // option is one choice of several.
@@ -81,6 +82,8 @@ func (q *request) list() error {
 		return err
 	}
 	clean := given(values)
+	keep(clean, paramFrom, query.From)
+	keep(clean, paramTo, query.To)
 	if len(clean) < len(values) {
 		// A form sends its empty fields too; an address for sharing has only
 		// those that are set.
@@ -193,12 +196,15 @@ func (q *request) form(values url.Values, events []trail.Event) form {
 // timeField is the field of a time. One that cannot be read is in a plain field:
 // that for times would not show it.
 func (q *request) timeField(name string, values url.Values) timeField {
-	text := values.Get(name)
-	t, err := q.time(name, text)
+	t, err := q.sent(name, values)
 	if err != nil {
-		return timeField{Value: visible.Text(text), Plain: true}
+		return timeField{Value: visible.Text(values.Get(name)), Plain: true}
 	}
-	return timeField{Value: q.input(t)}
+	f := timeField{Value: q.input(t)}
+	if again, err := q.time(name, f.Value); err == nil && !again.Equal(t) {
+		f.Exact = t.In(q.handler.options.Location).Format(time.RFC3339Nano)
+	}
+	return f
 }
 
 // listFailed answers with the form as it was filled in, and what is wrong with it.
@@ -256,9 +262,9 @@ func (q *request) filters(values url.Values, query store.Query) []filter {
 			f := filter{Name: labels[name], Value: v, Href: with(q.root, rest)}
 			switch name {
 			case paramFrom:
-				f.Value = q.handler.moment(query.From).Text
+				f.Value = q.handler.exact(query.From)
 			case paramTo:
-				f.Value = q.handler.moment(query.To).Text
+				f.Value = q.handler.exact(query.To)
 			}
 			out = append(out, f)
 		}

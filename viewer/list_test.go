@@ -166,7 +166,7 @@ func TestListFilters(t *testing.T) {
 				"a range that has its beginning and not its end",
 				"from=2026-11-23T06:49:00.123456Z&to=2026-11-23T06:50:00.123456Z",
 				[]string{"1"},
-				[]string{"From 2026-11-23 06:49:00", "Before 2026-11-23 06:50:00"},
+				[]string{"From 2026-11-23 06:49:00.123456", "Before 2026-11-23 06:50:00.123456"},
 			},
 			{"a day", "from=2026-11-24", nil, []string{"From 2026-11-24 00:00:00"}},
 			{"several at once", "user_id=u-ann&event=execute&outcome=failure", []string{"4"}, []string{

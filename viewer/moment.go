@@ -14,27 +14,64 @@ func isoTime(t time.Time) string { return t.UTC().Format(iso) }
 // moment is a time as a page shows it.
 type moment struct {
 	ISO  string // for the datetime attribute
-	Text string // with seconds, in the viewer's zone
+	Text string // with seconds, in the viewer's zone; with the offset where it is ambiguous
 	Full string // with microseconds and zone
 	Ago  string // as of now
 }
 
 func (h *handler) moment(t time.Time) moment {
 	local := t.In(h.options.Location)
+	layout := "2006-01-02 15:04:05"
+	if twice(local) {
+		layout += " -07:00"
+	}
 	return moment{
 		ISO:  isoTime(t),
-		Text: local.Format("2006-01-02 15:04:05"),
+		Text: local.Format(layout),
 		Full: local.Format("2006-01-02 15:04:05.000000 MST"),
 		Ago:  ago(h.options.Now().Sub(t)),
 	}
 }
 
-// zone is the zone of times on a page.
-func (h *handler) zone() string {
-	if h.options.Location == time.UTC {
-		return "UTC"
+// exact is a time as it is, for a filter: with what it has of a second.
+func (h *handler) exact(t time.Time) string {
+	local := t.In(h.options.Location)
+	layout := "2006-01-02 15:04:05.999999999"
+	if twice(local) {
+		layout += " -07:00"
 	}
-	return h.options.Location.String()
+	return local.Format(layout)
+}
+
+// twice reports whether the clock shows the time of t twice, as where daylight
+// saving ends.
+func twice(t time.Time) bool {
+	start, end := t.ZoneBounds()
+	_, offset := t.Zone()
+	if !end.IsZero() {
+		_, next := end.Zone()
+		if back := time.Duration(offset-next) * time.Second; back > 0 && !t.Before(end.Add(-back)) {
+			return true
+		}
+	}
+	if !start.IsZero() {
+		_, last := start.Add(-1).Zone()
+		if back := time.Duration(last-offset) * time.Second; back > 0 && t.Before(start.Add(back)) {
+			return true
+		}
+	}
+	return false
+}
+
+// zone is the zone of times on a page: its name, or the present offset of one
+// whose name says nothing.
+func (h *handler) zone() string {
+	switch name := h.options.Location.String(); name {
+	case "", "Local":
+		return h.options.Now().In(h.options.Location).Format("UTC-07:00")
+	default:
+		return name
+	}
 }
 
 // ago says in words how long ago something was.

@@ -27,6 +27,10 @@ const (
 	paramCursor  = "cursor"
 )
 
+// exactOf are the parameters by which the form sends, with a time, what it was if
+// the field cannot show that exactly.
+var exactOf = map[string]string{paramFrom: "from_exact", paramTo: "to_exact"}
+
 // params are all parameters, in the order in which messages list them.
 var params = []string{
 	paramEvent, paramModel, paramEntity, paramUser, paramTenant, paramOutcome, paramTrace,
@@ -62,10 +66,10 @@ func (r *request) query(values url.Values) (store.Query, error) {
 			return q, r.badParam(paramTrace, "cannot be used: %v", err)
 		}
 	}
-	if q.From, err = r.time(paramFrom, values.Get(paramFrom)); err != nil {
+	if q.From, err = r.sent(paramFrom, values); err != nil {
 		return q, err
 	}
-	if q.To, err = r.time(paramTo, values.Get(paramTo)); err != nil {
+	if q.To, err = r.sent(paramTo, values); err != nil {
 		return q, err
 	}
 	if !q.From.IsZero() && !q.To.IsZero() && q.To.Before(q.From) {
@@ -110,6 +114,31 @@ func (r *request) time(name, text string) (time.Time, error) {
 		return t, r.badParam(name, "is %.60q; it must be a time like 2026-11-23T06:48:00Z or 2026-11-23.", text)
 	}
 	return t, nil
+}
+
+// sent reads a time that may come from the form. It is the exact one that the
+// form was filled in with, if its field was not changed since.
+func (r *request) sent(name string, values url.Values) (time.Time, error) {
+	t, err := r.time(name, values.Get(name))
+	if err != nil {
+		return t, err
+	}
+	exact, err := r.time(exactOf[name], values.Get(exactOf[name]))
+	if err != nil || t.IsZero() || exact.IsZero() {
+		return t, err
+	}
+	if shown, err := r.time(name, r.input(exact)); err == nil && shown.Equal(t) {
+		return exact, nil
+	}
+	return t, nil
+}
+
+// keep puts the exact time that the form was filled in with into its place.
+func keep(values url.Values, name string, t time.Time) {
+	if values.Has(exactOf[name]) && !t.IsZero() {
+		values.Set(name, t.Format(time.RFC3339Nano))
+	}
+	values.Del(exactOf[name])
 }
 
 // given returns the parameters that are set, which are those that the links of a
