@@ -50,7 +50,7 @@ func (q *request) facts(f found) []fact {
 		add(fact{Label: "Event", Text: r.Event, Href: r.EventHref})
 		add(fact{Label: "Model", Text: r.Model, Href: r.ModelHref})
 		add(fact{Label: "Entity id", Text: r.Entity, Href: r.EntityHref, Name: r.EntityName})
-		add(fact{Label: "Tenant", Text: a.Tenant})
+		add(fact{Label: "Tenant", Text: r.Tenant, Href: r.TenantHref})
 	}
 	add(q.when("Started", trail.Time(f.ID)))
 	if o := f.Outcome; o != nil {

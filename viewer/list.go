@@ -6,7 +6,6 @@ import (
 	"net/url"
 	"slices"
 	"strconv"
-	"time"
 
 	"github.com/infrakitchen/audit/store"
 	"github.com/infrakitchen/audit/trail"
@@ -17,6 +16,7 @@ import (
 type listView struct {
 	page
 	Problem string // why there is no list
+	Tenants bool   // an entry has one
 	Entity  string // whose activity it is, if the list is of one entity
 	Form    form
 	Filters []filter // in force
@@ -25,24 +25,6 @@ type listView struct {
 	Rows    []row
 	Pager   pager
 	Sizes   []option
-}
-
-// form is the state of the filter form. Hidden holds the parameters to pass on.
-type form struct {
-	Open                        bool // the less common fields are shown, on a narrow screen
-	Multiple                    bool // more than one event is chosen
-	Events, Outcomes            []option
-	Model, Entity, User, Tenant string
-	From, To                    timeField
-	ShowTenant                  bool
-	Hidden                      []filter
-}
-
-// timeField is a field of the form for a time; a plain one is for any text. Exact
-// is the time if the field shows less of it.
-type timeField struct {
-	Value, Exact string
-	Plain        bool
 }
 
 // option is one choice of several.
@@ -68,6 +50,7 @@ type row struct {
 	Event, EventHref               string
 	Entity, EntityName, EntityHref string
 	Model, ModelHref               string
+	Tenant, TenantHref             string
 	Outcome                        string
 	Trace                          string // the address of the entry in its trace
 }
@@ -103,7 +86,6 @@ func (q *request) list() error {
 		page:    q.page("All actions"),
 		Form:    q.form(clean, events),
 		Filters: q.filters(clean, query),
-		Columns: q.columns(clean, query),
 		Pager:   q.pager(clean, query, found),
 		Sizes:   q.sizes(clean, query),
 	}
@@ -115,7 +97,10 @@ func (q *request) list() error {
 	}
 	for _, e := range found.Entries {
 		view.Rows = append(view.Rows, q.row(e))
+		view.Tenants = view.Tenants || e.Tenant != ""
 	}
+	view.Form.ShowTenant = view.Form.ShowTenant || view.Tenants
+	view.Columns = q.columns(clean, query, view.Tenants)
 	return q.html(http.StatusOK, "list.html", view)
 }
 
@@ -143,6 +128,8 @@ func (q *request) row(e store.Entry) row {
 		EntityName: e.EntityName,
 		Model:      e.Model,
 		ModelHref:  with(q.root, nil, paramModel, e.Model),
+		Tenant:     e.Tenant,
+		TenantHref: with(q.root, nil, paramTenant, e.Tenant),
 		Outcome:    string(e.Result),
 		Trace:      entryAddress(q.root, e.TraceID, e.ID),
 	}
@@ -156,86 +143,6 @@ func (q *request) row(e store.Entry) row {
 		r.EntityHref = with(q.root, nil, paramModel, e.Model, paramEntity, e.EntityID)
 	}
 	return r
-}
-
-// form fills in the form. What cannot be read is in its field as it was entered.
-func (q *request) form(values url.Values, events []trail.Event) form {
-	chosen := values[paramEvent]
-	f := form{
-		Multiple: len(chosen) > 1,
-		Model:    values.Get(paramModel), Entity: values.Get(paramEntity), User: values.Get(paramUser), Tenant: values.Get(paramTenant),
-		From: q.timeField(paramFrom, values), To: q.timeField(paramTo, values),
-		ShowTenant: values.Has(paramTenant),
-	}
-	f.Open = f.Model+f.Entity+f.User+f.Tenant+f.From.Value+f.To.Value != ""
-	events = slices.Clone(events)
-	for _, e := range chosen {
-		if !slices.Contains(events, trail.Event(e)) {
-			events = append(events, trail.Event(e)) // chosen, although it does not occur
-		}
-	}
-	slices.Sort(events)
-	for _, e := range events {
-		f.Events = append(f.Events, option{
-			Value: string(e), Label: visible.Text(string(e)), Chosen: slices.Contains(chosen, string(e)),
-		})
-	}
-	for _, o := range outcomes {
-		f.Outcomes = append(f.Outcomes, option{
-			Value: string(o), Label: string(o), Chosen: string(o) == values.Get(paramOutcome),
-		})
-	}
-	for _, name := range []string{paramTrace, paramSort, paramOrder, paramLimit} {
-		if v := values.Get(name); v != "" {
-			f.Hidden = append(f.Hidden, filter{Name: name, Value: v})
-		}
-	}
-	return f
-}
-
-// timeField is the field of a time. One that cannot be read is in a plain field:
-// that for times would not show it.
-func (q *request) timeField(name string, values url.Values) timeField {
-	t, err := q.sent(name, values)
-	if err != nil {
-		return timeField{Value: visible.Text(values.Get(name)), Plain: true}
-	}
-	f := timeField{Value: q.input(t)}
-	if again, err := q.time(name, f.Value); err == nil && !again.Equal(t) {
-		f.Exact = t.In(q.handler.options.Location).Format(time.RFC3339Nano)
-	}
-	return f
-}
-
-// listFailed answers with the form as it was filled in, and what is wrong with it.
-func (q *request) listFailed(p *problem) {
-	values := given(q.values)
-	values.Del(paramCursor)
-	view := listView{page: q.page("These filters cannot be used"), Problem: p.text}
-	events, err := q.handler.store.Events(q.Context())
-	if err != nil {
-		q.failed(err)
-		return
-	}
-	view.Form = q.form(values, events)
-	// What the reader cannot change must not fail again.
-	view.Form.Hidden = slices.DeleteFunc(view.Form.Hidden, func(f filter) bool { return f.Name == p.param })
-	if err := q.html(p.status, "list.html", view); err != nil {
-		q.handler.options.OnError(q.Request, err)
-		http.Error(q.w, p.text, p.status)
-	}
-}
-
-// input is a time in the format of an input of type datetime-local.
-func (q *request) input(t time.Time) string {
-	if t.IsZero() {
-		return ""
-	}
-	t = t.In(q.handler.options.Location)
-	if t.Second() == 0 {
-		return t.Format("2006-01-02T15:04")
-	}
-	return t.Format("2006-01-02T15:04:05")
 }
 
 // labels are the names of the filters for readers.
@@ -274,18 +181,23 @@ func (q *request) filters(values url.Values, query store.Query) []filter {
 
 // columns are the headings; those that the store sorts by are links. An id
 // begins with its time, so sorting by either is the same.
-func (q *request) columns(values url.Values, query store.Query) []column {
-	all := []struct {
+func (q *request) columns(values url.Values, query store.Query, tenants bool) []column {
+	type heading struct {
 		label string
 		sort  store.Sort
-	}{
+	}
+	all := []heading{
 		{"Time", store.SortTime},
 		{"User", store.SortUser},
 		{"Event", store.SortEvent},
 		{"Entity id", store.SortEntity},
 		{"Model", store.SortModel},
+		{"Tenant", ""},
 		{"Outcome", ""},
 		{"Audit log id", store.SortTime},
+	}
+	if !tenants {
+		all = slices.DeleteFunc(all, func(h heading) bool { return h.label == "Tenant" })
 	}
 	columns := make([]column, len(all))
 	for i, c := range all {

@@ -219,78 +219,6 @@ func TestListFilterLinks(t *testing.T) {
 	}
 }
 
-func TestListForm(t *testing.T) {
-	testdb.Each(t, func(t *testing.T, db *gorm.DB) {
-		r, _ := library(t, db)
-		h := r.handler()
-		chosen := func(p *answer, id string) (values, selected []string) {
-			for _, o := range all(p.one("select", "id="+id), is("option")) {
-				values = append(values, attr(o, "value"))
-				if _, ok := lookup(o, "selected"); ok {
-					selected = append(selected, attr(o, "value"))
-				}
-			}
-			return values, selected
-		}
-
-		p := page(t, h, "/?event=approve&sort=user&order=asc&model=resource")
-		events, selected := chosen(p, "event")
-		if d := cmp.Diff([]string{"", "approve", "create", "execute", "sweep & mop", "update"}, events); d != "" {
-			t.Errorf("the events that occur, -want +got:\n%s", d)
-		}
-		if !slices.Equal(selected, []string{"approve"}) {
-			t.Errorf("selected %q", selected)
-		}
-		hidden := map[string]string{}
-		for _, n := range all(p.doc, is("input", "type=hidden")) {
-			hidden[attr(n, "name")] = attr(n, "value")
-		}
-		if d := cmp.Diff(map[string]string{"sort": "user", "order": "asc"}, hidden); d != "" {
-			t.Errorf("what the form passes on, -want +got:\n%s", d)
-		}
-		if got := attr(p.one("input", "id=model"), "value"); got != "resource" {
-			t.Errorf("model %q", got)
-		}
-		p.one("input", "id=more", "checked") // a filter in force is not hidden
-		for _, n := range append(all(p.doc, is("input")), all(p.doc, is("select"))...) {
-			if attr(n, "type") != "hidden" && len(all(p.doc, is("label", "for="+attr(n, "id")))) != 1 {
-				t.Errorf("%s has no label", attr(n, "id"))
-			}
-		}
-
-		if _, selected := chosen(page(t, h, "/?event=destroy"), "event"); !slices.Equal(selected, []string{"destroy"}) {
-			t.Errorf("an event that does not occur is not in the form: %q", selected)
-		}
-		p = page(t, h, "/?event=create&event=approve")
-		if _, selected := chosen(p, "event"); !slices.Equal(selected, []string{"approve", "create"}) {
-			t.Errorf("of two events the form has %q", selected)
-		}
-		p.one("select", "id=event", "multiple")
-		if n := all(page(t, h, "/?event=create").doc, is("input", "id=more", "checked")); len(n) != 0 {
-			t.Error("more filters are shown without need")
-		}
-	})
-}
-
-// A form sends its empty fields as well: they say nothing, and are not part of
-// the address that one passes on.
-func TestListDropsEmptyParameters(t *testing.T) {
-	r, _ := library(t, testdb.OpenSQLite(t))
-	h := r.handler()
-	for asked, want := range map[string]string{
-		"/?event=create&outcome=&model=&from=":        "/?event=create",
-		"/?event=&outcome=":                           "/",
-		"/?limit=2&user_id=&entity_id=a%2Fb%3Fc%26":   "/?entity_id=a%2Fb%3Fc%26&limit=2",
-		"/?event=&sort=user&order=asc&tenant_id=&to=": "/?order=asc&sort=user",
-	} {
-		a := ask(t, h, http.MethodGet, asked)
-		a.must(http.StatusSeeOther)
-		if got := a.follow(a.Header().Get("Location")); got != want {
-			t.Errorf("%s leads to %s, want %s", asked, got, want)
-		}
-	}
-}
-
 func TestListSorts(t *testing.T) {
 	testdb.Each(t, func(t *testing.T, db *gorm.DB) {
 		r, _ := library(t, db)
@@ -535,37 +463,29 @@ func TestListRefusesBadParameters(t *testing.T) {
 	})
 }
 
-// A list that cannot be shown keeps the form, with what was entered.
-func TestListKeepsTheFormWithWhatIsWrong(t *testing.T) {
-	r, _ := library(t, testdb.OpenSQLite(t))
+// Where there are tenants, the list has a column and a field for them.
+func TestListOfTenants(t *testing.T) {
+	r, ids := library(t, testdb.OpenSQLite(t))
 	h := r.handler()
-	a := ask(t, h, http.MethodGet, "/?"+queryOf("event", "create", "model", "resource", "user_id", "u-ann", "from", "yesterday",
-		"to", "2026-11-23T06:48", "sort", "user", "limit", "2"))
-	a.must(http.StatusBadRequest)
-	if got := text(a.one("p", "role=alert")); !strings.HasPrefix(got, `From is "yesterday"; it must be`) {
-		t.Errorf("it says %q", got)
+	field := func(p *answer) bool { return len(all(p.doc, is("input", "id=tenant"))) == 1 }
+	p := page(t, h, "/")
+	if d := cmp.Diff([]string{"–", "–", "–", "–", "north", "–", "–"}, p.column("Tenant")); d != "" || !field(p) {
+		t.Errorf("a field: %v; tenants, -want +got:\n%s", field(p), d)
 	}
-	entered := map[string]string{}
-	for _, n := range all(a.one("form", "class=filters"), is("input", "name")) {
-		entered[attr(n, "name")] = attr(n, "value")
+	if n := len(p.texts("th", "scope=col")); n != 8 {
+		t.Errorf("%d headings", n)
 	}
-	if d := cmp.Diff(map[string]string{
-		"model": "resource", "entity_id": "", "user_id": "u-ann", "from": "yesterday", "to": "2026-11-23T06:48", "sort": "user", "limit": "2",
-	}, entered); d != "" {
-		t.Errorf("the form has, -want +got:\n%s", d)
+	if got := p.link("north"); got != "/?tenant_id=north" {
+		t.Errorf("a tenant leads to %s", got)
 	}
-	if got := attr(a.one("input", "id=from"), "type"); got != "text" {
-		t.Errorf("what is no time is in a field of type %q", got)
+	if got := page(t, h, "/traces/"+ids[2].String()).link("north"); got != "/?tenant_id=north" {
+		t.Errorf("the tenant of a trace leads to %s", got)
 	}
-	if got := attr(a.one("option", "selected"), "value"); got != "create" {
-		t.Errorf("the event is %q", got)
+	p = page(t, h, "/?user_id=u-ann")
+	if got := p.column("Tenant"); got != nil || field(p) || contains(p.texts("th", "scope=col"), "Tenant") {
+		t.Errorf("without tenants, the list has %q, a field: %v", got, field(p))
 	}
-	if len(all(a.doc, is("table"))) != 0 || a.has("Clear the filters") {
-		t.Error("there is a list all the same")
-	}
-	// What no field shows cannot be mended, and is left out.
-	a = ask(t, h, http.MethodGet, "/?limit=x&sort=user")
-	if n := all(a.doc, is("input", "type=hidden")); len(n) != 1 || attr(n[0], "name") != "sort" {
-		t.Errorf("the form passes on %d parameters", len(n))
+	if p = page(t, h, "/?tenant_id=south"); !field(p) {
+		t.Error("a filter in force has no field")
 	}
 }
