@@ -36,9 +36,9 @@ type option struct {
 // filter is a parameter in force, with the address of the list without it.
 type filter struct{ Name, Value, Href string }
 
-// column is a heading of the list. Sort is the value of aria-sort: ascending,
-// descending, or empty if the list is sorted by another column.
-type column struct{ Label, Href, Sort string }
+// column is a heading of the list, with an addition. Sort is the value of aria-sort:
+// ascending, descending, or empty if the list is sorted by another column.
+type column struct{ Label, Aside, Href, Sort string }
 
 // row is an entry in the list.
 type row struct {
@@ -46,6 +46,7 @@ type row struct {
 	Own                            bool // it is an action, not a change made during one
 	Time                           moment
 	User, UserID, UserHref         string
+	UserName                       string // set if User is the id
 	Kind                           string // of user, empty for a person
 	Event, EventHref               string
 	Entity, EntityName, EntityHref string
@@ -96,7 +97,11 @@ func (q *request) list() error {
 		view.Heading = "Activity of " + visible.Text(view.Entity)
 	}
 	for _, e := range found.Entries {
-		view.Rows = append(view.Rows, q.row(e))
+		r := q.row(e)
+		if query.Sort == store.SortUser && r.UserID != "" { // what is sorted comes first
+			r.User, r.UserName, r.UserID = r.UserID, r.User, ""
+		}
+		view.Rows = append(view.Rows, r)
 		view.Tenants = view.Tenants || e.Tenant != ""
 	}
 	view.Form.ShowTenant = view.Form.ShowTenant || view.Tenants
@@ -202,6 +207,12 @@ func (q *request) columns(values url.Values, query store.Query, tenants bool) []
 	columns := make([]column, len(all))
 	for i, c := range all {
 		columns[i].Label = c.label
+		if c.sort == store.SortUser && query.Sort == c.sort {
+			columns[i].Aside = "by id"
+		}
+		if c.label == "Time" {
+			columns[i].Aside = q.handler.zone()
+		}
 		if c.sort == "" {
 			continue
 		}

@@ -267,24 +267,33 @@ func TestListSorts(t *testing.T) {
 			},
 		} {
 			t.Run(c.heading, func(t *testing.T) {
-				shown := c.heading
-				if shown == "Audit log id" {
+				shown, click := c.heading, c.heading
+				switch shown {
+				case "Audit log id":
 					shown = "Time UTC"
+				case "User":
+					shown = "User by id"
 				}
 				p := page(t, h, "/")
 				for i, want := range [][]string{c.first, c.then} {
-					p = page(t, h, p.link(c.heading))
+					p = page(t, h, p.link(click))
 					if d := cmp.Diff(want, p.column("Entity id")); d != "" {
 						t.Errorf("click %d, -want +got:\n%s", i+1, d)
 					}
 					if got := p.texts("th", "aria-sort="+c.sorts[i]); !slices.Equal(got, []string{shown}) {
 						t.Errorf("click %d: %s are %q", i+1, c.sorts[i], got)
 					}
+					if c.heading == "User" {
+						click = shown
+					}
 					if n := len(all(p.doc, is("th", "aria-sort"))); n != 1 {
 						t.Errorf("sorted by %d columns", n)
 					}
 				}
 			})
+		}
+		if got := page(t, h, "/?sort=user&event=create").column("User"); !slices.Equal(got, []string{"u-bob Bob", "u-ann Ann Bee"}) {
+			t.Errorf("sorted by the ids of users, they are %q", got)
 		}
 		if got := page(t, h, "/?event=create").link("User"); got != "/?event=create&order=asc&sort=user" {
 			t.Errorf("sorting forgets the filters: %s", got)
