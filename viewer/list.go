@@ -6,6 +6,7 @@ import (
 	"net/url"
 	"slices"
 	"strconv"
+	"strings"
 
 	"github.com/infrakitchen/audit/store"
 	"github.com/infrakitchen/audit/trail"
@@ -92,9 +93,12 @@ func (q *request) list() error {
 	}
 	view.Clear = with(q.root, clean, paramEvent, "", paramModel, "", paramEntity, "", paramUser, "",
 		paramTenant, "", paramOutcome, "", paramTrace, "", paramFrom, "", paramTo, "")
-	if query.Model != "" && query.EntityID != "" {
+	switch {
+	case query.Model != "" && query.EntityID != "":
 		view.Entity = query.Model + " " + query.EntityID
 		view.Heading = "Activity of " + visible.Text(view.Entity)
+	case len(view.Filters) > 0:
+		view.Heading = heading(view.Filters)
 	}
 	for _, e := range found.Entries {
 		r := q.row(e)
@@ -107,6 +111,28 @@ func (q *request) list() error {
 	view.Form.ShowTenant = view.Form.ShowTenant || view.Tenants
 	view.Columns = q.columns(clean, query, view.Tenants)
 	return q.html(http.StatusOK, "list.html", view)
+}
+
+// maxHeading bounds what a heading has of one filter, in bytes.
+const maxHeading = 60
+
+// heading names the filters in force.
+func heading(filters []filter) string {
+	var parts []string
+	for _, f := range filters {
+		value, cut := visible.Cut(f.Value, maxHeading)
+		if cut {
+			value += "…"
+		}
+		switch f.Name {
+		case labels[paramFrom]:
+			value = "from " + value
+		case labels[paramTo]:
+			value = "before " + value
+		}
+		parts = append(parts, visible.Text(value))
+	}
+	return strings.Join(parts, " · ")
 }
 
 // entries asks the store for a page. All but the cursor has been checked.

@@ -405,6 +405,26 @@ func TestListOfOneEntity(t *testing.T) {
 	}
 }
 
+// The title and the heading of a list name its filters.
+func TestListHeading(t *testing.T) {
+	r, _ := library(t, testdb.OpenSQLite(t))
+	h := r.handler()
+	for query, want := range map[string]string{
+		"":                                   "All actions",
+		"sort=user":                          "All actions",
+		"event=approve&model=resource":       "approve · resource",
+		"event=create&event=approve":         "create · approve",
+		"user_id=u-ann&from=2026-11-24":      "u-ann · from 2026-11-24 00:00:00",
+		"user_id=" + strings.Repeat("é", 31): strings.Repeat("é", 30) + "…",
+		"model=%E2%80%AE":                    `\u202e`,
+	} {
+		p := page(t, h, "/?"+query)
+		if got := p.texts("h1"); !slices.Equal(got, []string{want}) || text(p.one("title")) != want+" · Audit log" {
+			t.Errorf("%s: heading %q, title %q", query, got, text(p.one("title")))
+		}
+	}
+}
+
 func TestListWithoutAnything(t *testing.T) {
 	testdb.Each(t, func(t *testing.T, db *gorm.DB) {
 		p := page(t, newTrail(t, db).handler(), "/")

@@ -296,8 +296,9 @@ func (q *request) changes(view *traceView, f found, earlier bool) {
 	}
 }
 
+// placeAddress is that of another page of changes, scrolled to them.
 func placeAddress(name string, seq int64) string {
-	return "?" + name + "=" + strconv.FormatInt(seq, 10)
+	return "?" + name + "=" + strconv.FormatInt(seq, 10) + "#what"
 }
 
 func (q *request) change(e store.Entry, room *diff.Room) change {

@@ -52,6 +52,11 @@ func TestTraceOfManyChanges(t *testing.T) {
 		part(p, 0)
 		p = page(t, h, p.link("More changes →"))
 		part(p, 100)
+		for _, n := range all(p.one("nav", "aria-label=Changes"), is("a")) {
+			if !strings.HasSuffix(attr(n, "href"), "#what") {
+				t.Errorf("%s is not where the changes are", attr(n, "href"))
+			}
+		}
 		if got := p.link("← Earlier changes"); got != "/traces/"+id.String()+"?before=101" {
 			t.Errorf("earlier changes are at %s", got)
 		}
