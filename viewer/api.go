@@ -2,6 +2,7 @@ package viewer
 
 import (
 	"bytes"
+	"context"
 	"encoding/json"
 	"net/http"
 	"strconv"
@@ -187,7 +188,11 @@ func encodeLines(lines []store.Line) []lineJSON {
 }
 
 func (q *request) apiEvents() error {
-	events, err := q.handler.store.Events(q.Context())
+	var events []trail.Event
+	err := q.bounded(false, func(ctx context.Context) (err error) {
+		events, err = q.handler.store.Events(ctx)
+		return err
+	})
 	if err != nil {
 		return err
 	}

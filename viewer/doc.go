@@ -42,6 +42,9 @@
 // the last line. Streams are renewed every ten minutes, and end when their
 // [http.Server] begins to shut down. Proxies must not buffer them.
 //
+// A list that takes longer than [QueryTimeout] to read is answered with 503, and
+// at most [MaxQueries] filtered ones are read at once.
+//
 // The package promises:
 //
 //   - Nothing of the trail is shown to a request that [Options.Authorize] did not

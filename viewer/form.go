@@ -82,7 +82,10 @@ func (q *request) listFailed(p *problem) {
 	values := given(q.values)
 	values.Del(paramCursor)
 	view := listView{page: q.page("These filters cannot be used"), Problem: p.text}
-	events, err := q.handler.store.Events(q.Context())
+	if view.Again = p.status == http.StatusServiceUnavailable; view.Again {
+		view.Heading = "This list could not be read in time"
+	}
+	events, err := q.events()
 	if err != nil {
 		q.failed(err)
 		return

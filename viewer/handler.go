@@ -11,6 +11,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"time"
 	"unicode/utf8"
 
 	"github.com/google/uuid"
@@ -18,12 +19,15 @@ import (
 	"github.com/infrakitchen/audit/store"
 )
 
-// handler answers all requests. Its only state is that of the followers.
+// handler answers all requests. Its only state is that of the followers, and how
+// many lists are read.
 type handler struct {
 	store     *store.Store
 	options   Options
 	pace      pace
 	followers chan struct{} // holds one for each
+	queries   chan struct{} // and one for each filtered list that is read
+	queryFor  time.Duration // for no longer than this
 	servers   servers
 }
 
@@ -65,7 +69,7 @@ func (h *handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	if err := q.route(); err != nil { //nolint:contextcheck // what all followers share outlives each of them
-		q.failed(err)
+		q.failed(err) //nolint:contextcheck // it is the context of the request
 	}
 }
 

@@ -1,6 +1,7 @@
 package viewer
 
 import (
+	"context"
 	"errors"
 	"net/http"
 	"net/url"
@@ -17,6 +18,7 @@ import (
 type listView struct {
 	page
 	Problem string // why there is no list
+	Again   bool   // there may be one later
 	Tenants bool   // an entry has one
 	Entity  string // whose activity it is, if the list is of one entity
 	Form    form
@@ -80,7 +82,7 @@ func (q *request) list() error {
 	if err != nil {
 		return err
 	}
-	events, err := q.handler.store.Events(q.Context())
+	events, err := q.events()
 	if err != nil {
 		return err
 	}
@@ -136,8 +138,11 @@ func heading(filters []filter) string {
 }
 
 // entries asks the store for a page. All but the cursor has been checked.
-func (q *request) entries(query store.Query) (store.Page, error) {
-	found, err := q.handler.store.Entries(q.Context(), query)
+func (q *request) entries(query store.Query) (found store.Page, err error) {
+	err = q.bounded(costly(query), func(ctx context.Context) error {
+		found, err = q.handler.store.Entries(ctx, query)
+		return err
+	})
 	if errors.Is(err, store.ErrQuery) && query.Cursor != "" {
 		return found, q.badParam(paramCursor, "is %.60q, which is not a page of this list. Start from its first page.", query.Cursor)
 	}

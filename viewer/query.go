@@ -42,58 +42,58 @@ var sorts = []store.Sort{store.SortTime, store.SortUser, store.SortEvent, store.
 var outcomes = []trail.Result{trail.Success, trail.Failure, trail.Denied, trail.Pending}
 
 // query reads the parameters of a list. The error is for the client.
-func (r *request) query(values url.Values) (store.Query, error) {
-	o := r.handler.options
-	q := store.Query{Limit: o.PageSize, Sort: store.SortTime}
+func (q *request) query(values url.Values) (store.Query, error) {
+	o := q.handler.options
+	list := store.Query{Limit: o.PageSize, Sort: store.SortTime}
 	for _, event := range values[paramEvent] {
 		if event != "" {
-			q.Events = append(q.Events, trail.Event(event))
+			list.Events = append(list.Events, trail.Event(event))
 		}
 	}
-	q.Model = values.Get(paramModel)
-	q.EntityID = values.Get(paramEntity)
-	q.UserID = values.Get(paramUser)
-	q.Tenant = values.Get(paramTenant)
-	q.Cursor = values.Get(paramCursor)
+	list.Model = values.Get(paramModel)
+	list.EntityID = values.Get(paramEntity)
+	list.UserID = values.Get(paramUser)
+	list.Tenant = values.Get(paramTenant)
+	list.Cursor = values.Get(paramCursor)
 
-	q.Outcome = trail.Result(values.Get(paramOutcome))
-	if q.Outcome != "" && !slices.Contains(outcomes, q.Outcome) {
-		return q, r.badParam(paramOutcome, "is %.60q; it must be success, failure, denied or pending.", q.Outcome)
+	list.Outcome = trail.Result(values.Get(paramOutcome))
+	if list.Outcome != "" && !slices.Contains(outcomes, list.Outcome) {
+		return list, q.badParam(paramOutcome, "is %.60q; it must be success, failure, denied or pending.", list.Outcome)
 	}
 	var err error
 	if v := values.Get(paramTrace); v != "" {
-		if q.TraceID, err = parseID(v); err != nil {
-			return q, r.badParam(paramTrace, "cannot be used: %v", err)
+		if list.TraceID, err = parseID(v); err != nil {
+			return list, q.badParam(paramTrace, "cannot be used: %v", err)
 		}
 	}
-	if q.From, err = r.sent(paramFrom, values); err != nil {
-		return q, err
+	if list.From, err = q.sent(paramFrom, values); err != nil {
+		return list, err
 	}
-	if q.To, err = r.sent(paramTo, values); err != nil {
-		return q, err
+	if list.To, err = q.sent(paramTo, values); err != nil {
+		return list, err
 	}
-	if !q.From.IsZero() && !q.To.IsZero() && q.To.Before(q.From) {
-		return q, r.badParam(paramTo, "is %.60q, which is before %s, %.60q.", values.Get(paramTo), r.named(paramFrom), values.Get(paramFrom))
+	if !list.From.IsZero() && !list.To.IsZero() && list.To.Before(list.From) {
+		return list, q.badParam(paramTo, "is %.60q, which is before %s, %.60q.", values.Get(paramTo), q.named(paramFrom), values.Get(paramFrom))
 	}
 	if v := values.Get(paramLimit); v != "" {
-		q.Limit, err = strconv.Atoi(v)
-		if err != nil || q.Limit < 1 || q.Limit > store.MaxLimit {
-			return q, r.badParam(paramLimit, "is %.60q; it must be a number from 1 to %d.", v, store.MaxLimit)
+		list.Limit, err = strconv.Atoi(v)
+		if err != nil || list.Limit < 1 || list.Limit > store.MaxLimit {
+			return list, q.badParam(paramLimit, "is %.60q; it must be a number from 1 to %d.", v, store.MaxLimit)
 		}
 	}
 	if v := values.Get(paramSort); v != "" {
-		if q.Sort = store.Sort(v); !slices.Contains(sorts, q.Sort) {
-			return q, r.badParam(paramSort, "is %.60q; it must be time, user, event, model or entity.", v)
+		if list.Sort = store.Sort(v); !slices.Contains(sorts, list.Sort) {
+			return list, q.badParam(paramSort, "is %.60q; it must be time, user, event, model or entity.", v)
 		}
 	}
 	switch v := values.Get(paramOrder); v {
 	case "", "desc":
 	case "asc":
-		q.Ascending = true
+		list.Ascending = true
 	default:
-		return q, r.badParam(paramOrder, "is %.60q; it must be asc or desc.", v)
+		return list, q.badParam(paramOrder, "is %.60q; it must be asc or desc.", v)
 	}
-	return q, nil
+	return list, nil
 }
 
 // layouts are the formats of a time without a zone; the longer ones are those of
@@ -102,32 +102,32 @@ var layouts = []string{"2006-01-02T15:04:05", "2006-01-02T15:04", "2006-01-02 15
 
 // time reads a time, in the viewer's zone if it has none. It is zero for an empty
 // text.
-func (r *request) time(name, text string) (time.Time, error) {
+func (q *request) time(name, text string) (time.Time, error) {
 	if text == "" {
 		return time.Time{}, nil
 	}
 	t, err := time.Parse(time.RFC3339Nano, text)
 	for i := 0; err != nil && i < len(layouts); i++ {
-		t, err = time.ParseInLocation(layouts[i], text, r.handler.options.Location)
+		t, err = time.ParseInLocation(layouts[i], text, q.handler.options.Location)
 	}
 	if err != nil {
-		return t, r.badParam(name, "is %.60q; it must be a time like 2026-11-23T06:48:00Z or 2026-11-23.", text)
+		return t, q.badParam(name, "is %.60q; it must be a time like 2026-11-23T06:48:00Z or 2026-11-23.", text)
 	}
 	return t, nil
 }
 
 // sent reads a time that may come from the form. It is the exact one that the
 // form was filled in with, if its field was not changed since.
-func (r *request) sent(name string, values url.Values) (time.Time, error) {
-	t, err := r.time(name, values.Get(name))
+func (q *request) sent(name string, values url.Values) (time.Time, error) {
+	t, err := q.time(name, values.Get(name))
 	if err != nil {
 		return t, err
 	}
-	exact, err := r.time(exactOf[name], values.Get(exactOf[name]))
+	exact, err := q.time(exactOf[name], values.Get(exactOf[name]))
 	if err != nil || t.IsZero() || exact.IsZero() {
 		return t, err
 	}
-	if shown, err := r.time(name, r.input(exact)); err == nil && shown.Equal(t) {
+	if shown, err := q.time(name, q.input(exact)); err == nil && shown.Equal(t) {
 		return exact, nil
 	}
 	return t, nil

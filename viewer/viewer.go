@@ -98,7 +98,11 @@ func New(st *store.Store, o Options) (http.Handler, error) {
 	if o.Now == nil {
 		o.Now = time.Now
 	}
-	return &handler{store: st, options: o, pace: ordinary, followers: make(chan struct{}, o.MaxFollowers)}, nil
+	return &handler{
+		store: st, options: o, pace: ordinary,
+		followers: make(chan struct{}, o.MaxFollowers),
+		queries:   make(chan struct{}, MaxQueries), queryFor: QueryTimeout,
+	}, nil
 }
 
 func logError(r *http.Request, err error) {

@@ -40,8 +40,13 @@ func TestPieces(t *testing.T) {
 
 func TestEnds(t *testing.T) {
 	want := []visible.Piece{
-		{Text: " a"}, {"·", "U+0020, space"}, {"⇥", "U+0009, tab"}, {`\u00a0`, "U+00A0, no-break space"},
-		{`\u2003`, "U+2003, white space"}, {"␍", "U+000D, carriage return"}, {"⏎", "U+000A, line break"},
+		{Text: " a"},
+		{"·", "U+0020, space"},
+		{"⇥", "U+0009, tab"},
+		{`\u00a0`, "U+00A0, no-break space"},
+		{`\u2003`, "U+2003, white space"},
+		{"␍", "U+000D, carriage return"},
+		{"⏎", "U+000A, line break"},
 	}
 	if d := cmp.Diff(want, visible.Ends(" a \t\u00a0\u2003\r\n")); d != "" {
 		t.Errorf("-want +got:\n%s", d)
