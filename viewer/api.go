@@ -131,12 +131,9 @@ func (q *request) apiTrace(id string) error {
 		return err
 	}
 	out := traceJSON{
-		TraceID: f.ID, Outcome: trail.Pending, Finished: encodeOutcome(f.Outcome),
+		TraceID: f.ID, Outcome: result(f.Trace), Finished: encodeOutcome(f.Outcome),
 		Entries: encodeEntries(f.Entries), More: f.More,
 		Lines: encodeLines(f.lines.Lines), MoreLines: f.lines.Next != "",
-	}
-	if f.Action != nil {
-		out.Outcome = f.Action.Result
 	}
 	q.json(http.StatusOK, out)
 	return nil
@@ -163,7 +160,7 @@ func (q *request) apiLines(id string) error {
 	default:
 		return q.badParam(paramOrder, "is %.60q; it must be asc or desc.", v)
 	}
-	page, err := q.logs(traceID, lines)
+	page, err := q.logs(traceID, lines, paramCursor)
 	if err != nil {
 		return err
 	}

@@ -271,7 +271,7 @@ func (f *follower) look() (over bool, err error) {
 		}
 	}
 	if !pending(news) {
-		f.ended, f.quiet = news.Action.Result, time.Now()
+		f.ended, f.quiet = result(news), time.Now()
 	}
 	return false, nil
 }

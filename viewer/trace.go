@@ -70,7 +70,7 @@ func (q *request) read(id uuid.UUID, part store.TraceQuery, lines func(store.Tra
 	if err != nil && !missing {
 		return found{}, err
 	}
-	page, lineErr := q.logs(id, lines(trace))
+	page, lineErr := q.logs(id, lines(trace), paramLines)
 	if lineErr != nil {
 		return found{}, lineErr
 	}
@@ -87,17 +87,30 @@ func firstLines(n int) func(store.Trace) store.LogQuery {
 	return func(store.Trace) store.LogQuery { return store.LogQuery{Ascending: true, Limit: n} }
 }
 
-// logs reads lines of a trace.
-func (q *request) logs(id uuid.UUID, lines store.LogQuery) (store.LogPage, error) {
+// logs reads lines of a trace; param is the parameter that the cursor came from.
+func (q *request) logs(id uuid.UUID, lines store.LogQuery, param string) (store.LogPage, error) {
 	lines.TraceID = id
 	page, err := q.handler.store.Logs(q.Context(), lines)
 	if errors.Is(err, store.ErrQuery) {
-		return page, badRequest("lines is %.60q, which is not a page of this log.", lines.Cursor)
+		return page, q.badParam(param, "is %.60q, which is not a page of this log.", lines.Cursor)
 	}
 	return page, err
 }
 
-func pending(t store.Trace) bool { return t.Action == nil || t.Action.Result == trail.Pending }
+// result returns how the action of a trace ended, as far as is known: what was
+// written at its end wins, also over an entry that is gone.
+func result(t store.Trace) trail.Result {
+	switch {
+	case t.Outcome != nil:
+		return t.Outcome.Result
+	case t.Action != nil:
+		return t.Action.Result
+	default:
+		return trail.Pending
+	}
+}
+
+func pending(t store.Trace) bool { return result(t) == trail.Pending }
 
 // find redirects to an entry, or to a trace that has none yet.
 func (q *request) find(text string) error {

@@ -484,10 +484,32 @@ func TestLinesAsJSON(t *testing.T) {
 	get("limit=2&cursor="+*last.Previous, "23")
 	get("order=desc&limit=3", "432")
 	get("", "01234")
-	for _, query := range []string{
-		"limit=0", "limit=501", "limit=x", "order=up", "cursor=x", "event=create", "limit=1&limit=2", "order=desc&cursor=" + *first.Next,
+	for query, blamed := range map[string]string{
+		"limit=0": "limit", "limit=501": "limit", "limit=x": "limit", "order=up": "order", "cursor=x": "cursor",
+		"event=create": `There is no parameter "event"`, "limit=1&limit=2": "limit", "order=desc&cursor=" + *first.Next: "cursor",
 	} {
-		ask(t, h, http.MethodGet, "/api/traces/"+id.String()+"/lines?"+query).must(http.StatusBadRequest)
+		a := ask(t, h, http.MethodGet, "/api/traces/"+id.String()+"/lines?"+query)
+		a.must(http.StatusBadRequest)
+		var e struct{ Error string }
+		if a.json(&e); !strings.HasPrefix(e.Error, blamed) {
+			t.Errorf("%s: it says %q", query, e.Error)
+		}
 	}
 	ask(t, h, http.MethodGet, "/api/traces/7/lines").must(http.StatusBadRequest)
+}
+
+// What was written at the end of an action wins, also over an entry that is gone.
+func TestTraceWithoutItsEntry(t *testing.T) {
+	r := newTrail(t, testdb.OpenSQLite(t))
+	id := at(0)
+	r.line(id, 0, "info", "there was a line", "")
+	r.finish(trail.Outcome{TraceID: id, FinishedAt: epoch, Result: trail.Failure, Error: "no"})
+	h := r.handler()
+	var got struct{ Outcome string }
+	if ask(t, h, http.MethodGet, "/api/traces/"+id.String()).json(&got); got.Outcome != "failure" {
+		t.Errorf("the outcome is %q", got.Outcome)
+	}
+	if p := page(t, h, "/traces/"+id.String()); p.has("has not ended") {
+		t.Error("the page says that it has not ended")
+	}
 }
