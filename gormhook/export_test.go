@@ -41,3 +41,6 @@ func NamesKept(t *testing.T, model any, tables []string) (n int) {
 	})
 	return n
 }
+
+// Ours returns the name of the trail's in the text of an error, if there is one.
+func Ours(text string) string { return ourTables.FindString(text) }

@@ -69,7 +69,7 @@ func (h *hook) classify(ctx context.Context, err error) error {
 
 // ourTables finds the trail's tables, their partitions and what belongs to
 // them in the text of an error.
-var ourTables = regexp.MustCompile(`\b(audit_logs|audit_outcomes)(_(y[0-9]{4}m[0-9]{2}|default))?(_(seq|pkey|model|entity|user|event|trace)\w*)?\b`)
+var ourTables = regexp.MustCompile(`\b(audit_logs|audit_outcomes)(_(y[0-9]{4}m[0-9]{2}|default))?(_(seq|pkey|model|entity|user|event|trace|outcome)\w*)?\b`)
 
 // outdated reports whether an error suggests that somebody else changed the
 // schema: class 42 of SQLSTATE, or SQLite's messages.

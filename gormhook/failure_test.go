@@ -10,6 +10,7 @@ import (
 	"gorm.io/gorm/clause"
 
 	"github.com/infrakitchen/audit/gormhook"
+	"github.com/infrakitchen/audit/internal/testdb"
 	"github.com/infrakitchen/audit/store"
 )
 
@@ -292,4 +293,29 @@ func TestPanicInOnError(t *testing.T) {
 			t.Errorf("%d changes stand that were not recorded", n)
 		}
 	}, "tags")
+}
+
+// An error that names any of the trail's indexes is one of recording.
+func TestIndexesAreOurs(t *testing.T) {
+	testdb.Each(t, func(t *testing.T, db *gorm.DB) {
+		if err := store.Migrate(t.Context(), db); err != nil {
+			t.Fatal(err)
+		}
+		query := `SELECT name FROM sqlite_master WHERE type = 'index' AND name NOT LIKE 'sqlite%' AND tbl_name LIKE 'audit%'`
+		if db.Name() == "postgres" {
+			query = `SELECT indexname FROM pg_indexes WHERE tablename LIKE 'audit%' AND tablename <> 'audit_migrations'`
+		}
+		var names []string
+		if err := db.Raw(query).Scan(&names).Error; err != nil {
+			t.Fatal(err)
+		}
+		if len(names) < 4 {
+			t.Fatalf("only the indexes %q were found", names)
+		}
+		for _, name := range names {
+			if got := gormhook.Ours("index " + name + " is full"); got != name {
+				t.Errorf("got %q of %q", got, name)
+			}
+		}
+	})
 }

@@ -67,6 +67,8 @@ func readings(t *testing.T, some trail.Entry, large []store.Entry) []reading {
 		{"rare event", query(store.Query{Events: []trail.Event{trail.Restore}}), false},
 		{"frequent event", behind(store.Query{Events: []trail.Event{trail.Update}}), false},
 		{"trace", query(store.Query{TraceID: some.TraceID}), true},
+		{"trace, oldest first", query(store.Query{TraceID: some.TraceID, Ascending: true}), true},
+		{"trace, by user", query(store.Query{TraceID: some.TraceID, Sort: store.SortUser}), true},
 		{"frequent outcome", query(store.Query{Outcome: trail.Success}), true},
 		{"entry", func(s *store.Store) error { _, err := s.Entry(t.Context(), some.ID); return err }, true},
 		{"whole trace", func(s *store.Store) error { _, err := s.Trace(t.Context(), some.TraceID); return err }, true},

@@ -25,8 +25,9 @@ type Query struct {
 	TraceID                         uuid.UUID
 	Events                          []trail.Event // any of these
 	Model, EntityID, UserID, Tenant string
-	// Outcome is how the action of the entry ended, as known by now; see
-	// [Entry.Result].
+	// Outcome finds the actions that ended so, as known by now: their own entries,
+	// not those of the rows they changed. With a TraceID it finds all entries of
+	// the trace, if its action ended so. See [Entry.Result].
 	Outcome trail.Result
 	// From (inclusive) and To (exclusive) bound the time in the entry's id.
 	From, To time.Time
@@ -48,9 +49,18 @@ type Page struct {
 }
 
 // Entries returns the page that q asks for. It costs the same however far back
-// the page is. A filter that no index serves (a rare outcome, a tenant) costs as
-// much as the entries that are skipped, so bound the time. The error wraps
-// [ErrQuery] if q is not valid.
+// the page is, except where the index of a filter has another order than the
+// page:
+//
+//   - A filter that no index serves (a tenant) costs as much as the entries that
+//     are passed over, so bound the time.
+//   - A TraceID, and an Outcome with another sort than by time, costs as much as
+//     all that matches: it is read and sorted. [Store.TracePart] reads a part of
+//     a large trace.
+//   - The Outcome [trail.Pending] costs a lookup for each action that was recorded
+//     ahead and has ended since, about 1 ms for 200 of them, so bound the time.
+//
+// The error wraps [ErrQuery] if q is not valid.
 func (s *Store) Entries(ctx context.Context, q Query) (Page, error) {
 	if q.Limit == 0 {
 		q.Limit = DefaultLimit
@@ -106,83 +116,6 @@ func (q *Query) check() error {
 		texts = append(texts, string(e))
 	}
 	return checkText("query", strings.Join(texts, ""))
-}
-
-// sql returns the statement for the page at a position, with one entry more
-// than the page has, and in reverse order if the position asks for the page
-// before it.
-func (q *Query) sql(dialect string, at position) (string, []any) {
-	from, where, args := q.filter(dialect)
-	columns, direction, than := sorts[q.Sort], ` DESC`, ` < ?`
-	if q.Ascending != at.Back {
-		direction, than = ` ASC`, ` > ?`
-	}
-	order := ` ORDER BY l.` + strings.Join(columns, direction+`, l.`) + direction
-
-	// After (a, b) means: a equal and b after, or a after. Each is a separate
-	// part, as PostgreSQL estimates the size of a part well and then reads an
-	// index in order; comparing rows it may read and sort the whole table.
-	var parts []string
-	var all []any
-	for i := range max(1, len(at.Keys)) {
-		conditions, values := slices.Clone(where), slices.Clone(args)
-		if at.Keys != nil {
-			last := len(columns) - 1 - i
-			for c := range last {
-				conditions, values = append(conditions, `l.`+columns[c]+` = ?`), append(values, at.Keys[c])
-			}
-			conditions, values = append(conditions, `l.`+columns[last]+than), append(values, at.Keys[last])
-		}
-		part := `SELECT l.* FROM ` + from
-		if len(conditions) > 0 {
-			part += ` WHERE ` + strings.Join(conditions, ` AND `)
-		}
-		parts = append(parts, part+order+` LIMIT ?`)
-		all = append(append(all, values...), q.Limit+1)
-	}
-	page := parts[0]
-	if len(parts) > 1 {
-		page = `SELECT l.* FROM (SELECT * FROM (` + strings.Join(parts, `) a UNION ALL SELECT * FROM (`) + `) a) l` + order + ` LIMIT ?`
-		all = append(all, q.Limit+1)
-	}
-	// The page is limited before the outcomes are looked up.
-	return selectEntries + `(` + page + `) l` + joinOutcomes(dialect) + order, all
-}
-
-// filter returns the source of the entries and the conditions on them.
-func (q *Query) filter(dialect string) (from string, where []string, args []any) {
-	and := func(condition string, values ...any) {
-		where, args = append(where, condition), append(args, values...)
-	}
-	from = `audit_logs l`
-	if q.TraceID != uuid.Nil {
-		id := q.TraceID.String() // spelled so that the partial index applies
-		and(`(l.id = ? AND l.trace_id = ? OR l.trace_id = ? AND l.trace_id <> l.id)`, id, id, id)
-	}
-	if len(q.Events) > 0 {
-		and(`l.event IN (?` + strings.Repeat(`, ?`, len(q.Events)-1) + `)`)
-		for _, e := range q.Events {
-			args = append(args, string(e))
-		}
-	}
-	for _, f := range []struct{ column, value string }{
-		{`l.model`, q.Model}, {`l.entity_id`, q.EntityID}, {`l.user_id`, q.UserID}, {`l.tenant_id`, q.Tenant},
-	} {
-		if f.value != "" {
-			and(f.column+` = ?`, f.value)
-		}
-	}
-	if !q.From.IsZero() {
-		and(`l.id >= ?`, firstID(q.From).String())
-	}
-	if !q.To.IsZero() {
-		and(`l.id < ?`, firstID(q.To).String())
-	}
-	if q.Outcome != "" {
-		from += joinOutcomes(dialect)
-		and(`coalesce(o.outcome, l.outcome) = ?`, string(q.Outcome))
-	}
-	return from, where, args
 }
 
 // page makes a page of what sql found.

@@ -22,7 +22,7 @@ CREATE TABLE audit_logs (
     entity_name  text,
     "before"     jsonb,
     "after"      jsonb,
-    outcome      text        NOT NULL,
+    outcome      text        COLLATE "C" NOT NULL,
     context      jsonb,
     PRIMARY KEY (id) WITH (fillfactor = 100)
 ) PARTITION BY RANGE (id);
@@ -37,17 +37,21 @@ CREATE INDEX audit_logs_event ON audit_logs (event, id) WITH (fillfactor = 100);
 -- The own entry of a trace is found by the primary key, so that an action of
 -- one row pays for no entry here. The others are read in their order.
 CREATE INDEX audit_logs_trace ON audit_logs (trace_id, seq) WHERE trace_id <> id;
+-- Few actions do not succeed. Those that do pay for no entry here.
+CREATE INDEX audit_logs_outcome ON audit_logs (outcome, id) WITH (fillfactor = 100) WHERE outcome <> 'success';
 
 -- How an action that was recorded before its work ended.
 CREATE TABLE audit_outcomes (
     trace_id    uuid        NOT NULL,
     finished_at timestamptz NOT NULL,
-    outcome     text        NOT NULL,
+    outcome     text        COLLATE "C" NOT NULL,
     status      integer,
     error       text,
     duration_ms bigint      NOT NULL,
     PRIMARY KEY (trace_id)
 ) PARTITION BY RANGE (trace_id);
+
+CREATE INDEX audit_outcomes_outcome ON audit_outcomes (outcome, trace_id) WHERE outcome <> 'success';
 
 -- What was logged during a trace. Not append-only: lines expire.
 CREATE TABLE execution_logs (

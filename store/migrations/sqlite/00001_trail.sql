@@ -29,6 +29,8 @@ CREATE INDEX audit_logs_entity ON audit_logs (model, entity_id, id);
 -- pays for no entry here. The others are in the order of seq: it is the key of
 -- the row, in which SQLite orders the equal entries of any index.
 CREATE INDEX audit_logs_trace ON audit_logs (trace_id) WHERE trace_id <> id;
+-- Few actions do not succeed. Those that do pay for no entry here.
+CREATE INDEX audit_logs_outcome ON audit_logs (outcome, id) WHERE outcome <> 'success';
 
 -- How an action that was recorded before its work ended.
 CREATE TABLE audit_outcomes (
@@ -39,6 +41,8 @@ CREATE TABLE audit_outcomes (
     error       text,
     duration_ms integer  NOT NULL
 );
+
+CREATE INDEX audit_outcomes_outcome ON audit_outcomes (outcome, trace_id) WHERE outcome <> 'success';
 
 -- What was logged during a trace. Not append-only: lines expire.
 CREATE TABLE execution_logs (
