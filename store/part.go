@@ -28,12 +28,13 @@ func (p part) and(condition string, values ...any) part {
 	return p
 }
 
-func (p part) sql() string {
-	text := `SELECT l.* FROM ` + p.from
-	if len(p.where) > 0 {
-		text += ` WHERE ` + strings.Join(p.where, ` AND `)
+func (p part) sql() string { return `SELECT l.* FROM ` + p.from + p.conditions() }
+
+func (p part) conditions() string {
+	if len(p.where) == 0 {
+		return ""
 	}
-	return text
+	return ` WHERE ` + strings.Join(p.where, ` AND `)
 }
 
 // columns returns those of a sort, as p has them.
@@ -76,7 +77,7 @@ func (p part) behind(sort Sort, than string, keys []string) []part {
 // sql returns the statement for the page at a position, with one entry more
 // than the page has, and in reverse order if the position asks for the page
 // before it.
-func (q *Query) sql(dialect string, at position) (string, []any) {
+func (q *Query) sql(dialect string, at position, n narrow) (string, []any) {
 	direction, than := ` DESC`, ` < `
 	if q.Ascending != at.Back {
 		direction, than = ` ASC`, ` > `
@@ -86,7 +87,7 @@ func (q *Query) sql(dialect string, at position) (string, []any) {
 	}
 	var texts []string
 	var args []any
-	for _, p := range q.parts(dialect) {
+	for _, p := range q.parts(dialect, n) {
 		if p.gathered {
 			p = part{from: `(` + p.sql() + fence(dialect) + `) l`, id: `l.id`, args: p.args, gathered: true}
 		}
@@ -120,8 +121,9 @@ func fence(dialect string) string {
 
 // parts returns the entries that q asks for, by the index that promises the
 // fewest of them.
-func (q *Query) parts(dialect string) []part {
-	all := part{from: `audit_logs l`, id: `l.id`}
+func (q *Query) parts(dialect string, n narrow) []part {
+	all := part{from: `audit_logs l`, id: `l.id`, gathered: n == narrowColumn}
+	failed := q.Outcome != "" && q.Outcome != trail.Success && n != narrowColumn
 	var list []part
 	switch {
 	case q.TraceID != uuid.Nil:
@@ -129,7 +131,9 @@ func (q *Query) parts(dialect string) []part {
 		others := all.and(`l.trace_id = ? AND l.trace_id <> l.id`, id)
 		others.gathered = true
 		list = q.ended(dialect, all.and(`l.id = ? AND l.trace_id = ?`, id, id), others)
-	case q.Outcome != "" && q.Outcome != trail.Success && q.EntityID == "":
+	case q.EntityID != "" && q.Model == "":
+		list = q.ended(dialect, q.ofAnyModel(dialect))
+	case q.EntityID == "" && failed && (q.Sort == SortTime || q.Outcome == trail.Pending || n == narrowOutcome):
 		list = q.failed(dialect, all)
 	default:
 		list = q.ended(dialect, all)
@@ -138,6 +142,26 @@ func (q *Query) parts(dialect string) []part {
 		list[i] = q.filter(p)
 	}
 	return list
+}
+
+// ofAnyModel returns the entries of an entity id, from the index that has the
+// models ahead of it: each is looked up, from the one before.
+func (q *Query) ofAnyModel(dialect string) part {
+	p := part{from: `(
+  WITH RECURSIVE models (model) AS (
+    SELECT min(model) FROM audit_logs
+    UNION ALL
+    SELECT (SELECT min(l.model) FROM audit_logs l WHERE l.model > models.model) FROM models WHERE models.model IS NOT NULL
+  )
+  SELECT model FROM models WHERE model IS NOT NULL
+) m CROSS JOIN `, id: `l.id`, gathered: true}
+	if dialect == postgres {
+		p.from += `LATERAL (SELECT * FROM audit_logs WHERE model = m.model AND entity_id = ? OFFSET 0) l`
+		p.args = []any{q.EntityID}
+		return p
+	}
+	p.from += `audit_logs l`
+	return p.and(`l.model = m.model`)
 }
 
 // often spells a condition so that PostgreSQL expects half of the rows to meet
@@ -161,12 +185,18 @@ func (q *Query) ended(dialect string, list ...part) []part {
 	return list
 }
 
+// unsuccessful is the condition on a column that the result is one other than
+// success. Results are part of the text so that the partial indexes apply, and
+// no plan for a rare one is kept for a frequent one.
+func unsuccessful(column string, r trail.Result) string {
+	results := map[trail.Result]string{trail.Failure: `'failure'`, trail.Denied: `'denied'`, trail.Pending: `'pending'`}
+	return column + ` <> 'success' AND ` + column + ` = ` + results[r]
+}
+
 // failed returns the own entries of the actions that did not succeed but ended
 // as asked: those whose outcome says so, and those that say so and have none.
-// The conditions are spelled so that the partial indexes apply.
 func (q *Query) failed(dialect string, all part) []part {
-	result := string(q.Outcome)
-	said := all.and(`l.outcome <> 'success' AND l.outcome = ?`, result)
+	said := all.and(unsuccessful(`l.outcome`, q.Outcome))
 	said.gathered = q.Sort != SortTime
 	// The OFFSET makes it a lookup for each entry: PostgreSQL would hash a whole table.
 	said = said.and(often(`l.trace_id = l.id AND NOT EXISTS (SELECT 1 FROM audit_outcomes WHERE trace_id = l.id LIMIT 1 OFFSET 0)`))
@@ -180,7 +210,7 @@ CROSS JOIN LATERAL (SELECT * FROM audit_logs WHERE id = o.trace_id AND trace_id 
 	} else {
 		written = written.and(`l.id = o.trace_id AND l.trace_id = o.trace_id`)
 	}
-	return []part{written.and(`o.outcome <> 'success' AND o.outcome = ?`, result), said}
+	return []part{written.and(unsuccessful(`o.outcome`, q.Outcome)), said}
 }
 
 // filter adds the conditions on single columns.
@@ -199,6 +229,11 @@ func (q *Query) filter(p part) part {
 			p = p.and(f.column+` = ?`, f.value)
 		}
 	}
+	return q.bound(p)
+}
+
+// bound adds the conditions on the time.
+func (q *Query) bound(p part) part {
 	if !q.From.IsZero() {
 		p = p.and(p.id+` >= ?`, firstID(q.From).String())
 	}

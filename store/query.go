@@ -49,16 +49,18 @@ type Page struct {
 }
 
 // Entries returns the page that q asks for. It costs the same however far back
-// the page is, except where the index of a filter has another order than the
-// page:
+// the page is, except where a filter has no index, or one in another order:
 //
-//   - A filter that no index serves (a tenant) costs as much as the entries that
-//     are passed over, so bound the time.
-//   - A TraceID, and an Outcome with another sort than by time, costs as much as
-//     all that matches: it is read and sorted. [Store.TracePart] reads a part of
-//     a large trace.
-//   - The Outcome [trail.Pending] costs a lookup for each action that was recorded
-//     ahead and has ended since, about 1 ms for 200 of them, so bound the time.
+//   - A Tenant has none, nor has a Model with another sort than by model: that
+//     costs as much as the entries that are passed over, so bound the time.
+//   - All that a TraceID finds is read and sorted, and so is what an EntityID
+//     without a Model finds. [Store.TracePart] reads a part of a large trace.
+//   - An entity, a UserID, an event or an Outcome with another sort than that of
+//     its index is counted first, up to 5000 entries. If there are no more, all
+//     are read and sorted, else the others are passed over. On SQLite a UserID and
+//     an event have no index at all.
+//   - The Outcome [trail.Pending] costs a lookup in memory for each action of the
+//     time in question that was recorded ahead and has ended since.
 //
 // The error wraps [ErrQuery] if q is not valid.
 func (s *Store) Entries(ctx context.Context, q Query) (Page, error) {
@@ -75,7 +77,11 @@ func (s *Store) Entries(ctx context.Context, q Query) (Page, error) {
 	if err != nil {
 		return Page{}, fmt.Errorf("%w: %w", ErrQuery, err)
 	}
-	text, args := q.sql(s.reader.Name(), at)
+	n, err := s.narrow(ctx, &q)
+	if err != nil {
+		return Page{}, explain("reading entries", err)
+	}
+	text, args := q.sql(s.reader.Name(), at, n)
 	found, err := list(s.read(ctx), scanEntry, text, args...)
 	if err != nil {
 		return Page{}, explain("reading entries", err)
