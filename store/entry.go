@@ -23,9 +23,16 @@ type Entry struct {
 }
 
 // selectEntries goes before a table or query l of entries, joinOutcomes after
-// it.
-const selectEntries = `SELECT l.id, l.trace_id, l.created_at, l.seq, l.tenant_id, l.user_id, l.user_name, l.user_kind,
-  l.on_behalf_of, l.event, l.operation, l.model, l.entity_id, l.entity_name, l."before", l."after", l.outcome, l.context,
+// it. selectBrief is the same without images and context.
+const (
+	selectEntries = selectBegin + `l."before", l."after", l.outcome, l.context` + selectEnd
+	selectBrief   = selectBegin + `NULL, NULL, l.outcome, NULL` + selectEnd
+)
+
+const selectBegin = `SELECT l.id, l.trace_id, l.created_at, l.seq, l.tenant_id, l.user_id, l.user_name, l.user_kind,
+  l.on_behalf_of, l.event, l.operation, l.model, l.entity_id, l.entity_name, `
+
+const selectEnd = `,
   o.finished_at, o.outcome, o.status, o.error, o.duration_ms
 FROM `
 

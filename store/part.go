@@ -106,8 +106,12 @@ func (q *Query) sql(dialect string, at position, n narrow) (string, []any) {
 		page = `SELECT l.* FROM (SELECT * FROM (` + strings.Join(texts, `) a UNION ALL SELECT * FROM (`) + `) a) l` + whole + ` LIMIT ?`
 		args = append(args, q.Limit+1)
 	}
+	fields := selectEntries
+	if q.Brief {
+		fields = selectBrief
+	}
 	// The page is limited before the outcomes are looked up.
-	return selectEntries + `(` + page + `) l` + joinOutcomes(dialect) + whole, args
+	return fields + `(` + page + `) l` + joinOutcomes(dialect) + whole, args
 }
 
 // fence ends a subquery that shall be carried out as it is, whatever is asked

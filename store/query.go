@@ -35,9 +35,11 @@ type Query struct {
 	Sort      Sort // default: SortTime
 	Ascending bool // default: descending, the newest first
 	Limit     int  // default: DefaultLimit; at most MaxLimit
-	// Cursor is the Next or Previous of a page of the same query; only Limit may
-	// differ. Empty: the first page.
+	// Cursor is the Next or Previous of a page of the same query; only Limit and
+	// Brief may differ. Empty: the first page.
 	Cursor string
+	// Brief leaves out Before, After and Context, which may be large.
+	Brief bool
 }
 
 // Page is a part of what a query asks for, in its order.

@@ -3,6 +3,7 @@ package store_test
 import (
 	"context"
 	"encoding/base64"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"math/rand/v2"
@@ -257,6 +258,37 @@ func TestEntriesFilter(t *testing.T) {
 			}
 			if diff := cmp.Diff(expected, forth); diff != "" {
 				t.Errorf("%s, by one (-want +got):\n%s", name, diff)
+			}
+		}
+	})
+}
+
+// A brief page is the same but for what may be large.
+func TestEntriesBrief(t *testing.T) {
+	each(t, func(t *testing.T, _ *gorm.DB, s *store.Store) {
+		for i := range 5 {
+			e := entry(noon.Add(time.Duration(i) * time.Second))
+			e.Before, e.After, e.Context = json.RawMessage(`{"a":1}`), json.RawMessage(`{"a":2}`), json.RawMessage(`{"reason":"x"}`)
+			record(t, s, e)
+		}
+		for _, outcome := range []trail.Result{"", trail.Success} {
+			full := entries(t, s, store.Query{Outcome: outcome})
+			first, err := s.Entries(t.Context(), store.Query{Outcome: outcome, Limit: 2})
+			if err != nil {
+				t.Fatal(err)
+			}
+			brief := append(first.Entries, entries(t, s, store.Query{Outcome: outcome, Brief: true, Cursor: first.Next})...)
+			for i := range full {
+				if full[i].Before == nil || full[i].After == nil || full[i].Context == nil {
+					t.Errorf("%s has lost something", full[i].ID)
+				}
+				full[i].Before, full[i].After, full[i].Context = nil, nil, nil
+				if i < 2 {
+					brief[i].Before, brief[i].After, brief[i].Context = nil, nil, nil // of the page that is not brief
+				}
+			}
+			if diff := cmp.Diff(full, brief); diff != "" {
+				t.Errorf("(-want +got):\n%s", diff)
 			}
 		}
 	})

@@ -78,6 +78,7 @@ func (q *request) list() error {
 		q.redirect(with(q.root, clean, paramCursor, cursor))
 		return nil
 	}
+	query.Brief = true
 	found, err := q.entries(query)
 	if err != nil {
 		return err
