@@ -8,8 +8,8 @@ import (
 
 var (
 	// ErrNotMigrated is wrapped, together with the database's error, if a table,
-	// a column or a function of the trail is missing.
-	ErrNotMigrated = errors.New("the tables of the trail are missing or of an older version: run store.Migrate")
+	// a column or a function of the trail is not found.
+	ErrNotMigrated = errors.New("the tables of the trail are missing, of an older version, or not on the search_path: run store.Migrate")
 	// ErrNotFound is returned if there is no entry or trace with an id.
 	ErrNotFound = errors.New("store: not found")
 	// ErrInvalid is wrapped by the error for an entry or an outcome that cannot

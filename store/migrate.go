@@ -26,8 +26,15 @@ const monthsAhead = 3
 
 // Migrate creates the tables of the trail in db, or brings them up to date, and
 // on PostgreSQL creates the partitions of this month and the next three.
-// Existing data stays. On PostgreSQL the tables are created in the first schema
-// of the connection's search path; call it as the role that is to own them.
+// Existing data stays, and so does a trail that a newer version of this package
+// has migrated. On PostgreSQL the tables are created in the first schema of the
+// connection's search path; call it as the role that is to own them.
+//
+// A role that finds the trail in another schema than the first one gets an error
+// instead of a second trail, unless the trail is up to date and the role may read
+// audit_migrations: then there is nothing to do but to create the partitions.
+// Tables without audit_migrations, as goose's command leaves them with its own
+// table of versions, are refused too.
 //
 // It may be called at every start, by any number of processes at once, and
 // works with a pool of one connection. It does not audit what it does, and runs
@@ -58,8 +65,17 @@ func migratePostgres(ctx context.Context, conn *sql.DB) error {
 	if err != nil {
 		return err
 	}
+	if done, err := look(ctx, conn, postgres, latest(p)); done || err != nil {
+		return err
+	}
 	_, err = p.Up(ctx)
 	return err
+}
+
+// latest returns the version that this package migrates to.
+func latest(p *goose.Provider) int64 {
+	sources := p.ListSources()
+	return sources[len(sources)-1].Version
 }
 
 // advisoryLock lets one migration at a time into a database.
@@ -90,7 +106,10 @@ func migrateSQLite(ctx context.Context, conn *sql.DB) error {
 		if err != nil {
 			return err
 		}
-		if _, err = p.Up(ctx); err == nil || attempt == attempts || !contended(err) {
+		if _, err = look(ctx, conn, sqlite, latest(p)); err == nil {
+			_, err = p.Up(ctx)
+		}
+		if err == nil || attempt == attempts || !contended(err) {
 			return err
 		}
 		select {

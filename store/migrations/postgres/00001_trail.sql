@@ -173,3 +173,14 @@ $$;
 -- +goose StatementEnd
 
 GRANT EXECUTE ON FUNCTION audit_make_partitions(integer) TO PUBLIC;
+
+-- +goose Down
+
+-- A trail is not taken back, and its version is not forgotten.
+-- +goose StatementBegin
+DO $$
+BEGIN
+    RAISE EXCEPTION 'the trail is kept: whoever owns its tables can drop them';
+END
+$$;
+-- +goose StatementEnd

@@ -85,3 +85,9 @@ BEGIN
     SELECT RAISE(ABORT, 'audit_outcomes is append-only: DELETE is refused');
 END;
 -- +goose StatementEnd
+
+-- +goose Down
+
+-- A trail is not taken back, and its version is not forgotten. There is no such
+-- column, and SQLite has no other error with a text outside a trigger.
+SELECT [the trail is kept: its tables have to be dropped one by one];
