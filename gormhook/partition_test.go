@@ -1,6 +1,16 @@
 package gormhook_test
 
-import "testing"
+import (
+	"context"
+	"errors"
+	"testing"
+	"time"
+
+	"github.com/infrakitchen/audit/gormhook"
+	"github.com/infrakitchen/audit/internal/testdb"
+	"github.com/infrakitchen/audit/store"
+	"github.com/infrakitchen/audit/trail"
+)
 
 // A trigger of one partition, or of one table that inherits, changes rows of the
 // table that is written to.
@@ -27,5 +37,30 @@ func TestTriggersOfParts(t *testing.T) {
 				}
 			})
 		}
+	}
+}
+
+// A month that stays in the default partition is told to the operators.
+func TestMissingPartitionIsTold(t *testing.T) {
+	db := testdb.OpenPostgres(t)
+	if err := store.Migrate(t.Context(), db); err != nil {
+		t.Fatal(err)
+	}
+	month := time.Now().UTC()
+	if err := db.Exec("DROP TABLE audit_logs" + month.Format("_y2006m01")).Error; err != nil {
+		t.Fatal(err)
+	}
+	id := trail.NewID(month)
+	if err := store.Insert(t.Context(), db.Statement.ConnPool, "postgres", []trail.Entry{{
+		ID: id, TraceID: id, Actor: trail.Actor{Kind: trail.KindSystem}, Event: trail.Update, Outcome: trail.Success,
+	}}); err != nil {
+		t.Fatal(err)
+	}
+	var told []error
+	if err := db.Use(gormhook.Plugin{OnError: func(_ context.Context, err error) { told = append(told, err) }}); err != nil {
+		t.Fatal(err)
+	}
+	if len(told) != 1 || !errors.Is(told[0], store.ErrPartition) {
+		t.Errorf("OnError was told %v, want %v", told, store.ErrPartition)
 	}
 }

@@ -10,6 +10,21 @@ var (
 	// ErrNotMigrated is wrapped, together with the database's error, if a table,
 	// a column or a function of the trail is not found.
 	ErrNotMigrated = errors.New("the tables of the trail are missing, of an older version, or not on the search_path: run store.Migrate")
+	// ErrPartition is wrapped by the error for partitions that could not be made,
+	// as the default partition has rows of their month already. Entries are kept
+	// and read all the same. To mend it the owner runs, in one transaction and with
+	// the name of the table:
+	//
+	//	ALTER TABLE audit_logs DETACH PARTITION audit_logs_default;
+	//	ALTER TABLE audit_logs_default RENAME TO audit_logs_left;
+	//	CREATE TABLE audit_logs_default PARTITION OF audit_logs DEFAULT;
+	//	CREATE TRIGGER audit_append_only BEFORE UPDATE OR DELETE OR TRUNCATE ON audit_logs_default
+	//	  FOR EACH STATEMENT EXECUTE FUNCTION audit_refuse_change(); -- not for execution_logs
+	//	SELECT audit_make_partitions(3);
+	//	INSERT INTO audit_logs SELECT * FROM audit_logs_left;
+	//	DROP TABLE audit_logs_left;
+	ErrPartition = errors.New("store: the default partition has rows of months whose partitions are therefore not made; " +
+		"it goes on to take such rows (store.ErrPartition says how to move them)")
 	// ErrNotFound is returned if there is no entry or trace with an id.
 	ErrNotFound = errors.New("store: not found")
 	// ErrInvalid is wrapped by the error for an entry or an outcome that cannot

@@ -36,6 +36,9 @@ const monthsAhead = 3
 // Tables without audit_migrations, as goose's command leaves them with its own
 // table of versions, are refused too.
 //
+// An error that wraps [ErrPartition] says that all is migrated but not every
+// partition could be made, see [MakePartitions].
+//
 // It may be called at every start, by any number of processes at once, and
 // works with a pool of one connection. It does not audit what it does, and runs
 // outside any transaction that db is in. A dialect other than postgres and

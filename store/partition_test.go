@@ -2,6 +2,7 @@ package store_test
 
 import (
 	"errors"
+	"os"
 	"slices"
 	"strings"
 	"sync"
@@ -103,6 +104,71 @@ func TestMakePartitionsPassesOverDefault(t *testing.T) {
 		if name := named("audit_logs", month(t, db, ahead)); slices.Contains(names, name) != want {
 			t.Errorf("%s: %v expected of %q", name, want, names)
 		}
+	}
+}
+
+// Partitions that cannot be made are named, by whoever may only read as well,
+// and entries are kept all the same.
+func TestMissingPartitionsAreNamed(t *testing.T) {
+	db := testdb.OpenPostgres(t)
+	s := migrated(t, db)
+	next := month(t, db, 1)
+	for _, table := range []string{"audit_logs", "audit_outcomes", "execution_logs"} {
+		if err := db.Exec("DROP TABLE " + named(table, next)).Error; err != nil {
+			t.Fatal(err)
+		}
+	}
+	e := entry(next)
+	record(t, s, e)
+	for doing, err := range map[string]error{
+		"Migrate": store.Migrate(t.Context(), db), "MakePartitions": store.MakePartitions(t.Context(), db),
+	} {
+		if !errors.Is(err, store.ErrPartition) || !strings.Contains(err.Error(), ": "+named("audit_logs", next)) ||
+			strings.Contains(err.Error(), "audit_outcomes_") || strings.Contains(err.Error(), "execution_logs_") {
+			t.Errorf("%s: got %v, want an error that names %s alone", doing, err, named("audit_logs", next))
+		}
+	}
+	record(t, s, entry(next.Add(time.Hour)))
+	if found := entries(t, s, store.Query{}); len(found) != 2 {
+		t.Errorf("%d entries, 2 expected", len(found))
+	}
+	// What the comment on the error says to do.
+	source, err := os.ReadFile("errors.go")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := db.Transaction(func(tx *gorm.DB) error {
+		n := 0
+		for line := range strings.Lines(string(source)) {
+			statement, ok := strings.CutPrefix(line, "\t//\t")
+			if !ok {
+				continue
+			}
+			n++
+			if strings.HasPrefix(statement, "CREATE TRIGGER") {
+				statement += " FOR EACH STATEMENT EXECUTE FUNCTION audit_refuse_change()"
+			} else if strings.HasPrefix(statement, " ") {
+				continue
+			}
+			if err := tx.Exec(statement).Error; err != nil {
+				return err
+			}
+		}
+		if n != 8 {
+			t.Errorf("%d lines of SQL, 8 expected", n)
+		}
+		return nil
+	}); err != nil {
+		t.Fatal(err)
+	}
+	if got := where(t, db, e); got != named("audit_logs", next) {
+		t.Errorf("the entry is in %s", got)
+	}
+	if err := store.MakePartitions(t.Context(), db); err != nil {
+		t.Error(err)
+	}
+	if err := db.Exec("TRUNCATE audit_logs_default").Error; err == nil {
+		t.Error("the new default partition is not guarded")
 	}
 }
 

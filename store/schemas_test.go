@@ -82,7 +82,7 @@ func TestMigrateBehindTheOwner(t *testing.T) {
 		}
 	}
 	refuses("cannot be read")
-	run(`GRANT SELECT ON audit_migrations TO ` + role)
+	run(`GRANT SELECT ON audit_logs, audit_outcomes, execution_logs, audit_migrations TO ` + role)
 	run(`DROP TABLE ` + named("audit_logs", month(t, owner, 3)))
 	if err := store.Migrate(t.Context(), app); err != nil {
 		t.Error(err)
