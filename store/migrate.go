@@ -36,8 +36,8 @@ const monthsAhead = 3
 // Tables without audit_migrations, as goose's command leaves them with its own
 // table of versions, are refused too.
 //
-// An error that wraps [ErrPartition] says that all is migrated but not every
-// partition could be made, see [MakePartitions].
+// A partition that cannot be made keeps no service from starting: that is a
+// warning to the logger of db, and an error of [MakePartitions].
 //
 // It may be called at every start, by any number of processes at once, and
 // works with a pool of one connection. It does not audit what it does, and runs
@@ -60,7 +60,12 @@ func Migrate(ctx context.Context, db *gorm.DB) error {
 	if err != nil {
 		return fmt.Errorf("store: migrating: %w", err)
 	}
-	return makePartitions(ctx, root.Name(), conn)
+	err = makePartitions(ctx, root.Name(), conn)
+	if errors.Is(err, ErrPartition) {
+		root.Logger.Warn(ctx, "%v", err)
+		return nil
+	}
+	return err
 }
 
 func migratePostgres(ctx context.Context, conn *sql.DB) error {
