@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"strings"
+	"time"
 	"unicode/utf8"
 
 	"github.com/google/uuid"
@@ -23,6 +24,9 @@ func check(e *trail.Entry) error {
 	}
 	if created(e).IsZero() {
 		return errors.New("the CreatedAt is missing, and the ID is not of version 7")
+	}
+	if err := checkTime("CreatedAt", created(e)); err != nil {
+		return err
 	}
 	if e.Event == "" {
 		return errors.New("the Event is missing")
@@ -67,6 +71,9 @@ func checkOutcome(o trail.Outcome) error {
 	if o.FinishedAt.IsZero() {
 		return errors.New("the FinishedAt is missing")
 	}
+	if err := checkTime("FinishedAt", o.FinishedAt); err != nil {
+		return err
+	}
 	if o.Result == trail.Pending {
 		return errors.New("the Result must not be pending")
 	}
@@ -85,6 +92,37 @@ func checkResult(r trail.Result) error {
 	default:
 		return fmt.Errorf("the Outcome %q is unknown", r)
 	}
+}
+
+// Times of other years cannot be spelled as RFC 3339 has it, nor as JSON. The
+// first microsecond is the zero time, which is none.
+var (
+	firstTime = time.Date(1, 1, 1, 0, 0, 0, 1000, time.UTC)
+	lastTime  = time.Date(9999, 12, 31, 23, 59, 59, 999_999_000, time.UTC)
+)
+
+// inRange reports whether the year of t in UTC is 1 to 9999.
+func inRange(t time.Time) bool {
+	return t.Unix() >= firstTime.Unix() && t.Unix() <= lastTime.Unix()
+}
+
+// nearest returns t, or the first or the last time if it is out of range.
+func nearest(t time.Time) time.Time {
+	switch {
+	case inRange(t):
+		return t
+	case t.Before(firstTime):
+		return firstTime
+	default:
+		return lastTime
+	}
+}
+
+func checkTime(name string, t time.Time) error {
+	if !inRange(t) {
+		return fmt.Errorf("the %s is in the year %d, must be 1 to 9999", name, t.UTC().Year())
+	}
+	return nil
 }
 
 // checkText refuses what PostgreSQL cannot store as text, on every engine.

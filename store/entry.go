@@ -56,7 +56,7 @@ func scanEntry(rows *sql.Rows) (Entry, error) {
 	if err != nil {
 		return e, err
 	}
-	e.CreatedAt = created.Time
+	e.CreatedAt = created.orOf(e.ID)
 	e.Tenant, e.Actor.OnBehalfOf, e.Operation = tenant.String, onBehalfOf.String, trail.Operation(operation.String)
 	e.EntityName = name.String
 	e.Before, e.After, e.Context = raw(before), raw(after), raw(details)
@@ -88,26 +88,38 @@ func (o outcome) of(trace uuid.UUID) *trail.Outcome {
 }
 
 // instant is a time in UTC, also from a driver that returns text for it; the
-// zero time for null.
+// zero time for null and for what cannot be a time of the trail, so that a row
+// that somebody else wrote does not make its whole page unreadable.
 type instant struct{ time.Time }
 
 var _ sql.Scanner = (*instant)(nil)
 
 // Scan implements [sql.Scanner].
-func (i *instant) Scan(value any) (err error) {
+func (i *instant) Scan(value any) error {
+	i.Time = time.Time{}
 	switch v := value.(type) {
 	case nil:
-		i.Time = time.Time{}
 	case time.Time:
-		i.Time = v.UTC()
+		i.Time = v
 	case string:
-		i.Time, err = time.Parse(time.RFC3339Nano, v)
+		i.Time, _ = time.Parse(time.RFC3339Nano, v)
 	case []byte:
-		i.Time, err = time.Parse(time.RFC3339Nano, string(v))
+		i.Time, _ = time.Parse(time.RFC3339Nano, string(v))
 	default:
-		err = fmt.Errorf("expected a time, got %T", value)
+		return fmt.Errorf("expected a time, got %T", value)
 	}
-	return err
+	if i.Time = i.UTC(); !inRange(i.Time) {
+		i.Time = time.Time{}
+	}
+	return nil
+}
+
+// orOf returns the instant, or that in the id of its row if there is none.
+func (i instant) orOf(id uuid.UUID) time.Time {
+	if t := trail.Time(id); i.IsZero() && inRange(t) {
+		return t
+	}
+	return i.Time
 }
 
 // raw returns JSON as it was stored.

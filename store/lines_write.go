@@ -6,7 +6,9 @@ import (
 	"database/sql"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
+	"time"
 	"unicode/utf8"
 
 	"github.com/google/uuid"
@@ -34,6 +36,10 @@ const sqliteLines = 64
 // A line needs an ID, a TraceID, a CreatedAt and a level; text must be valid
 // UTF-8 without NUL, Fields a JSON object of such text. Otherwise the error wraps
 // [trail.ErrLine] and [ErrInvalid], and nothing is written.
+//
+// A CreatedAt outside the years 1 to 9999 is replaced by the time of writing, an
+// ExpireAt by the nearest time within them: a line of a clock gone wrong is
+// kept.
 func (s *Store) WriteLines(ctx context.Context, lines []trail.Line) error {
 	if len(lines) == 0 {
 		return nil
@@ -41,7 +47,7 @@ func (s *Store) WriteLines(ctx context.Context, lines []trail.Line) error {
 	if err := checkLines(lines, s.db.Name() != postgres); err != nil {
 		return err
 	}
-	lines, err := s.expire(ctx, lines)
+	lines, err := s.expire(ctx, dated(lines, time.Now()))
 	if err != nil {
 		return explain("finding out when lines expire", err)
 	}
@@ -64,6 +70,28 @@ func (s *Store) WriteLines(ctx context.Context, lines []trail.Line) error {
 	}
 	s.followers.tell(traces(lines)...)
 	return nil
+}
+
+// dated returns lines with times that can be stored.
+func dated(lines []Line, now time.Time) []Line {
+	own := lines // the caller's, until there is something to change
+	for i := range lines {
+		l := &lines[i]
+		if inRange(l.CreatedAt) && (l.ExpireAt == nil || inRange(*l.ExpireAt)) {
+			continue
+		}
+		if &own[0] == &lines[0] {
+			own = slices.Clone(lines)
+		}
+		if !inRange(l.CreatedAt) {
+			own[i].CreatedAt = now
+		}
+		if l.ExpireAt != nil {
+			at := nearest(*l.ExpireAt)
+			own[i].ExpireAt = &at
+		}
+	}
+	return own
 }
 
 // checkLines refuses lines that cannot be stored. Parsing all JSON is expensive,
@@ -201,7 +229,7 @@ func scanLine(rows *sql.Rows) (Line, error) {
 	if err != nil {
 		return l, err
 	}
-	l.CreatedAt, l.Logger, l.Fields, l.Caller = created.Time, logger.String, raw(fields), caller.String
+	l.CreatedAt, l.Logger, l.Fields, l.Caller = created.orOf(l.ID), logger.String, raw(fields), caller.String
 	if !expire.IsZero() {
 		l.ExpireAt = &expire.Time
 	}

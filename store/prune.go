@@ -2,6 +2,7 @@ package store
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"database/sql"
 	"encoding/json"
@@ -74,6 +75,9 @@ func (s *Store) Prune(ctx context.Context, o PruneOptions) (_ Pruned, err error)
 	}
 	if o.Now.IsZero() {
 		o.Now = time.Now()
+	}
+	if err := cmp.Or(checkTime("PruneOptions.Now", o.Now), checkTime("PruneOptions.Before", o.Before)); err != nil {
+		return Pruned{}, fmt.Errorf("%w: %w", ErrInvalid, err)
 	}
 	p := pruning{Store: s, PruneOptions: o, now: stamp(o.Now)}
 	if !o.Before.IsZero() {
@@ -230,7 +234,7 @@ func (p *pruning) postponed(ctx context.Context, lines []Line) (map[uuid.UUID]an
 			continue
 		}
 		if slices.ContainsFunc(p.retention.rules, func(k Keep) bool {
-			return k.late() && l.ExpireAt.Equal(l.CreatedAt.Add(k.For))
+			return k.late() && l.ExpireAt.Equal(k.until(&l))
 		}) {
 			unsure = append(unsure, l)
 		}

@@ -15,8 +15,8 @@ import (
 // A single entry takes one round trip.
 //
 // An entry needs an ID, a TraceID, a kind of actor, an event and an outcome; a
-// zero CreatedAt means the instant in the ID. Times are truncated to
-// microseconds. Text must be valid UTF-8 without NUL, images and context JSON
+// zero CreatedAt means the instant in the ID. Times must be in the years 1 to
+// 9999, in UTC, and are truncated to microseconds. Text must be valid UTF-8 without NUL, images and context JSON
 // objects of such text. Otherwise nothing is written and the error wraps
 // [ErrInvalid] and names the entry's field.
 func (s *Store) Record(ctx context.Context, entries ...trail.Entry) error {
@@ -51,9 +51,9 @@ func record(db *gorm.DB, dialect string, entries []trail.Entry) error {
 // Finish implements [trail.Recorder]: it stores the outcome of an action,
 // outside any transaction of the caller, unless there is one already.
 //
-// An outcome needs a TraceID, a FinishedAt and a result other than
-// [trail.Pending]; otherwise the error wraps [ErrInvalid]. Its duration is
-// stored in whole milliseconds.
+// An outcome needs a TraceID, a FinishedAt in the years 1 to 9999 and a result
+// other than [trail.Pending]; otherwise the error wraps [ErrInvalid]. Its
+// duration is stored in whole milliseconds.
 func (s *Store) Finish(ctx context.Context, o trail.Outcome) error {
 	if err := checkOutcome(o); err != nil {
 		return fmt.Errorf("%w outcome of %s: %w", ErrInvalid, o.TraceID, err)

@@ -69,6 +69,9 @@ func (r *retention) byEvent() bool {
 // late reports whether the rule names an event that lines can precede.
 func (k Keep) late() bool { return k.Event != "" && k.Event.Moment() != trail.Ahead }
 
+// until returns when the rule lets a line expire.
+func (k Keep) until(l *Line) time.Time { return nearest(l.CreatedAt.Add(k.For)).UTC() }
+
 // of returns when a line expires, nil for never. An empty event is unknown: yet,
 // or finally.
 func (r *retention) of(l *Line, event trail.Event, final bool) *time.Time {
@@ -77,7 +80,7 @@ func (r *retention) of(l *Line, event trail.Event, final bool) *time.Time {
 		if k.For == 0 {
 			return
 		}
-		if at := l.CreatedAt.Add(k.For).UTC(); earliest == nil || at.Before(*earliest) {
+		if at := k.until(l); earliest == nil || at.Before(*earliest) {
 			earliest = &at
 		}
 	}
