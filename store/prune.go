@@ -79,6 +79,7 @@ func (s *Store) Prune(ctx context.Context, o PruneOptions) (_ Pruned, err error)
 	if err := cmp.Or(checkTime("PruneOptions.Now", o.Now), checkTime("PruneOptions.Before", o.Before)); err != nil {
 		return Pruned{}, fmt.Errorf("%w: %w", ErrInvalid, err)
 	}
+	o.Now = o.Now.Truncate(time.Microsecond)
 	p := pruning{Store: s, PruneOptions: o, now: stamp(o.Now)}
 	if !o.Before.IsZero() {
 		p.before = firstID(o.Before).String()
@@ -226,16 +227,15 @@ func (p *pruning) batch(ctx context.Context, lines []Line) error {
 }
 
 // postponed returns the new expiry of those lines that got theirs before the
-// event of their action was known, and that stay longer because of it.
+// event of their action was known, and that stay longer because of it, or
+// because it is still not known.
 func (p *pruning) postponed(ctx context.Context, lines []Line) (map[uuid.UUID]any, error) {
 	var unsure []Line
 	for _, l := range lines {
-		if l.ExpireAt == nil || p.before != "" && l.ID.String() < p.before {
+		if p.before != "" && l.ID.String() < p.before {
 			continue
 		}
-		if slices.ContainsFunc(p.retention.rules, func(k Keep) bool {
-			return k.late() && l.ExpireAt.Equal(k.until(&l))
-		}) {
+		if p.retention.unsure(&l) {
 			unsure = append(unsure, l)
 		}
 	}
@@ -249,10 +249,15 @@ func (p *pruning) postponed(ctx context.Context, lines []Line) (map[uuid.UUID]an
 	later := map[uuid.UUID]any{}
 	for i := range unsure {
 		l := &unsure[i]
-		switch at := p.retention.of(l, events[l.TraceID], true); {
-		case at == nil:
-			later[l.ID] = nil
-		case at.After(p.Now):
+		_, at := p.retention.of(l, events[l.TraceID])
+		if at != nil && !at.After(p.Now) {
+			continue
+		}
+		if events[l.TraceID] == "" {
+			at = p.retention.again(l, p.Now, at)
+		}
+		later[l.ID] = nil
+		if at != nil {
 			later[l.ID] = stamp(*at)
 		}
 	}

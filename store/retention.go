@@ -35,7 +35,9 @@ func DefaultRetention() []Keep {
 // A line's expiry is written with it; later changes of the rules do not affect
 // it. If an action is recorded with its change or at its end, its event is not
 // known to the lines before that. Such a line gets the shortest possible
-// expiry; [Store.Prune] extends it once the event is known. (Events recorded
+// expiry. [Store.Prune] then extends it by the rules if the event is known. As
+// long as it is not, the line stays until no event could keep it any longer;
+// prunes look at it again each time that its age has doubled. (Events recorded
 // before their work, such as dryrun, are known from the start and not looked up
 // twice.)
 func WithRetention(rules ...Keep) Option {
@@ -69,32 +71,80 @@ func (r *retention) byEvent() bool {
 // late reports whether the rule names an event that lines can precede.
 func (k Keep) late() bool { return k.Event != "" && k.Event.Moment() != trail.Ahead }
 
-// until returns when the rule lets a line expire.
-func (k Keep) until(l *Line) time.Time { return nearest(l.CreatedAt.Add(k.For)).UTC() }
+// until returns when the rule lets a line expire, nil for never.
+func (k Keep) until(l *Line) *time.Time {
+	if k.For == 0 {
+		return nil
+	}
+	at := nearest(l.CreatedAt.Add(k.For)).UTC().Truncate(time.Microsecond)
+	return &at
+}
 
-// of returns when a line expires, nil for never. An empty event is unknown: yet,
-// or finally.
-func (r *retention) of(l *Line, event trail.Event, final bool) *time.Time {
-	var earliest *time.Time
-	until := func(k Keep) {
-		if k.For == 0 {
-			return
-		}
-		if at := k.until(l); earliest == nil || at.Before(*earliest) {
-			earliest = &at
-		}
-	}
+// of returns when a line expires, nil for never. An empty event is not known so
+// far: then it returns the earliest and the latest time that any event can make
+// of it.
+func (r *retention) of(l *Line, event trail.Event) (earliest, latest *time.Time) {
+	never := false
 	for _, k := range r.rules {
-		switch {
-		case k.Level != "" && k.Level != l.Level:
-		case k.Event == "" || k.Event == event:
-			until(k)
-			return earliest
-		case event == "" && !final && k.late():
-			until(k)
+		sure := k.Event == "" || k.Event == event
+		if k.Level != "" && k.Level != l.Level || !sure && (event != "" || !k.late()) {
+			continue
+		}
+		switch at := k.until(l); {
+		case at == nil:
+			never = true
+		case earliest == nil:
+			earliest, latest = at, at
+		case at.Before(*earliest):
+			earliest = at
+		case at.After(*latest):
+			latest = at
+		}
+		if sure && never {
+			return earliest, nil
+		}
+		if sure {
+			return earliest, latest
 		}
 	}
-	return earliest
+	return earliest, nil // no rule matches whatever the event
+}
+
+// postponing is added to the expiry of a line whose event is still not known, to
+// tell it from one that the caller chose.
+const postponing = time.Microsecond
+
+// unsure reports whether a line that has an expiry got it before its event was
+// known, and the event matters.
+func (r *retention) unsure(l *Line) bool {
+	earliest, latest := r.of(l, "")
+	if l.ExpireAt == nil || earliest == nil || latest != nil && latest.Equal(*earliest) {
+		return false
+	}
+	return l.ExpireAt.Equal(doubled(l, *earliest, l.ExpireAt.Add(-1)))
+}
+
+// again returns when to look again at a line whose event is still not known:
+// when its age will have doubled, but not after the latest time that it can stay.
+func (r *retention) again(l *Line, now time.Time, latest *time.Time) *time.Time {
+	earliest, _ := r.of(l, "")
+	at := doubled(l, *earliest, now)
+	if !at.After(now) || !inRange(at) || latest != nil && latest.Before(at) {
+		return latest
+	}
+	return &at
+}
+
+// doubled returns the first time after now at which a line is as old as at its
+// first expiry, or twice or four times as old, and so on. Beyond what a duration
+// can hold it returns some time before now.
+func doubled(l *Line, first, now time.Time) time.Time {
+	at := first
+	for age := max(first.Sub(l.CreatedAt), postponing); age > 0 && !at.After(now); {
+		age *= 2
+		at = l.CreatedAt.Add(age + postponing)
+	}
+	return at
 }
 
 // expire returns lines with the expiry set by the rules.
@@ -119,7 +169,7 @@ func (s *Store) expire(ctx context.Context, lines []Line) ([]Line, error) {
 		if lines[i].ExpireAt != nil {
 			continue
 		}
-		at := r.of(&lines[i], event, false)
+		at, _ := r.of(&lines[i], event)
 		if at == nil {
 			continue
 		}
