@@ -52,8 +52,9 @@ const (
 )
 
 // Prune deletes the execution logs that have expired. Entries are never
-// deleted. On PostgreSQL a past monthly partition whose lines are all to be deleted
-// is dropped as a whole if the connection's role owns it. That takes an exclusive
+// deleted. On PostgreSQL a monthly partition whose lines are all to be deleted is
+// dropped as a whole, if the month is past by the database's clock as well as by
+// Now, and the connection's role owns the partition. That takes an exclusive
 // lock of execution_logs: it is waited for two seconds at most, in which other
 // readers and writers of lines wait behind it, and is held while the partition is
 // checked once more. Everything else, partitions that were not to be had included,
@@ -274,7 +275,7 @@ func (p *pruning) partitions(ctx context.Context) error {
 SELECT c.relname FROM pg_inherits i JOIN pg_class c ON c.oid = i.inhrelid
 WHERE i.inhparent = 'execution_logs'::regclass AND pg_has_role(c.relowner, 'USAGE')
   AND c.relname ~ '^execution_logs_y[0-9]{4}m[0-9]{2}$'
-  AND c.relname < to_char(?::timestamptz AT TIME ZONE 'UTC', '"execution_logs_y"YYYY"m"MM')
+  AND c.relname < to_char(least(?::timestamptz, clock_timestamp()) AT TIME ZONE 'UTC', '"execution_logs_y"YYYY"m"MM')
 ORDER BY c.relname`, p.now)
 	if err != nil {
 		return err

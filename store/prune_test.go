@@ -221,11 +221,65 @@ func TestPruneOfTheFirstYear(t *testing.T) {
 	})
 }
 
+// makePast makes the partitions for the lines of past months, as they are after
+// a program has run for as long.
+func makePast(tb testing.TB, db *gorm.DB, months int) {
+	tb.Helper()
+	first := func(at time.Time) uuid.UUID {
+		id := trail.NewID(at)
+		clear(id[6:])
+		return id
+	}
+	for i := -months; i < 0; i++ {
+		at := month(tb, db, i)
+		if err := db.Exec(`CREATE TABLE ` + named("execution_logs", at) + ` PARTITION OF execution_logs
+FOR VALUES FROM ('` + first(at).String() + `') TO ('` + first(month(tb, db, i+1)).String() + `')`).Error; err != nil {
+			tb.Fatal(err)
+		}
+	}
+}
+
+// A prune for a time to come drops no partition that lines are still written to.
+func TestPruneAhead(t *testing.T) {
+	for name, o := range map[string]func(time.Time) store.PruneOptions{
+		"expired by then":    func(at time.Time) store.PruneOptions { return store.PruneOptions{Now: at} },
+		"logged before then": func(at time.Time) store.PruneOptions { return store.PruneOptions{Now: at, Before: at} },
+	} {
+		t.Run(name, func(t *testing.T) {
+			db := testdb.OpenPostgres(t)
+			s := migrated(t, db)
+			makePast(t, db, 1)
+			before := partitions(t, db, "execution_logs")
+			var lines []store.Line
+			for i := range 4 { // from the last month to one to come
+				at := month(t, db, i-1)
+				l := line(trail.NewID(at), int64(i))
+				l.ID, l.CreatedAt, l.ExpireAt = trail.NewID(at), at, &at
+				lines = append(lines, l)
+			}
+			write(t, s, lines...)
+			done, err := s.Prune(t.Context(), o(month(t, db, 3)))
+			if err != nil {
+				t.Fatal(err)
+			}
+			past := named("execution_logs", month(t, db, -1))
+			if !slices.Equal(done.Partitions, []string{past}) || done.Lines != 3 {
+				t.Errorf("%+v", done)
+			}
+			want := slices.DeleteFunc(before, func(name string) bool { return name == past })
+			if diff := cmp.Diff(want, partitions(t, db, "execution_logs")); diff != "" {
+				t.Errorf("partitions (-want +got):\n%s", diff)
+			}
+		})
+	}
+}
+
 // A month all of whose lines are to go is dropped as a whole.
 func TestPrunePartitions(t *testing.T) {
 	db := testdb.OpenPostgres(t)
 	s := migrated(t, db)
-	first, second := month(t, db, 1), month(t, db, 2)
+	makePast(t, db, 4)
+	first, second := month(t, db, -3), month(t, db, -2)
 	var lines []store.Line
 	for i, at := range []time.Time{first, first.Add(time.Hour), second, second.Add(time.Hour)} {
 		l := line(trail.NewID(at), int64(i))
@@ -237,12 +291,12 @@ func TestPrunePartitions(t *testing.T) {
 		lines = append(lines, l)
 	}
 	write(t, s, lines...)
-	done, err := s.Prune(t.Context(), store.PruneOptions{Now: month(t, db, 3)})
+	done, err := s.Prune(t.Context(), store.PruneOptions{Now: month(t, db, -1)})
 	if err != nil {
 		t.Fatal(err)
 	}
-	// This month's partition is empty, and goes as well.
-	want := []string{named("execution_logs", month(t, db, 0)), named("execution_logs", first)}
+	// The partition of the month before is empty, and goes as well.
+	want := []string{named("execution_logs", month(t, db, -4)), named("execution_logs", first)}
 	if diff := cmp.Diff(want, done.Partitions); diff != "" || done.Lines != 1 {
 		t.Errorf("%+v: partitions (-want +got):\n%s", done, diff)
 	}
@@ -263,7 +317,7 @@ func TestPruneBesideReaders(t *testing.T) {
 	dsn := e.dsn(t)
 	db := e.open(t, dsn)
 	s := migrated(t, db)
-	makePartitions(t, db, months)
+	makePast(t, db, months)
 	trace := trail.NewID(noon)
 	var wg sync.WaitGroup
 	stop := make(chan struct{})
@@ -299,9 +353,9 @@ func TestPruneBesideReaders(t *testing.T) {
 		var lines []store.Line
 		for j := range 300 {
 			l := line(trail.NewID(noon), int64(j))
-			l.CreatedAt = month(t, db, i).Add(time.Duration(j) * time.Minute)
+			l.CreatedAt = month(t, db, i-months).Add(time.Duration(j) * time.Minute)
 			if j%3 == 0 { // all of one month go at once, and some of the next one
-				l.CreatedAt = month(t, db, i+1)
+				l.CreatedAt = month(t, db, i-months+1)
 			}
 			l.ID, l.ExpireAt = trail.NewID(l.CreatedAt), &l.CreatedAt
 			lines = append(lines, l)
@@ -311,7 +365,7 @@ func TestPruneBesideReaders(t *testing.T) {
 		var pruning sync.WaitGroup
 		for range prunes {
 			pruning.Go(func() {
-				done, err := s.Prune(t.Context(), store.PruneOptions{Now: month(t, db, i+1), Batch: 20})
+				done, err := s.Prune(t.Context(), store.PruneOptions{Now: month(t, db, i-months+1), Batch: 20})
 				if err != nil {
 					t.Errorf("a prune: %v", err)
 				}
@@ -335,7 +389,8 @@ func TestPrunePartitionInUse(t *testing.T) {
 	t.Parallel()
 	db := testdb.OpenPostgres(t)
 	s := migrated(t, db)
-	at := month(t, db, 1)
+	makePast(t, db, 1)
+	at := month(t, db, -1)
 	l := line(trail.NewID(at), 1)
 	l.ID, l.CreatedAt, l.ExpireAt = trail.NewID(at), at, &at
 	write(t, s, l)
@@ -343,7 +398,7 @@ func TestPrunePartitionInUse(t *testing.T) {
 		if n := count(t, tx, "execution_logs"); n != 1 {
 			t.Errorf("%d lines", n)
 		}
-		done, err := s.Prune(t.Context(), store.PruneOptions{Now: month(t, db, 2)})
+		done, err := s.Prune(t.Context(), store.PruneOptions{})
 		if err != nil || done.Lines != 1 || done.Partitions != nil {
 			t.Errorf("%+v, %v", done, err)
 		}
