@@ -5,8 +5,10 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"strconv"
 	"strings"
 	"time"
+	"unicode/utf16"
 	"unicode/utf8"
 
 	"github.com/google/uuid"
@@ -60,6 +62,9 @@ func check(e *trail.Entry) error {
 		if err := checkObject(f.name, f.raw); err != nil {
 			return err
 		}
+		if hasHalfPair(f.raw) {
+			return fmt.Errorf("the %s has one half of a surrogate pair without the other", f.name)
+		}
 	}
 	return nil
 }
@@ -79,6 +84,9 @@ func checkOutcome(o trail.Outcome) error {
 	}
 	if err := checkResult(o.Result); err != nil {
 		return err
+	}
+	if o.Status != int(int32(o.Status)) { //nolint:gosec // that is what is found out
+		return fmt.Errorf("the Status is %d, must be of 32 bits", o.Status)
 	}
 	return checkText("Error", o.Error)
 }
@@ -166,6 +174,38 @@ func hasNUL(raw []byte) bool {
 		}
 		raw = raw[1:] // what is escaped
 	}
+}
+
+// hasHalfPair reports whether valid JSON has the escape of one half of a
+// surrogate pair without that of the other, which PostgreSQL refuses.
+func hasHalfPair(raw []byte) bool {
+	for {
+		at := bytes.IndexByte(raw, '\\')
+		if at < 0 {
+			return false
+		}
+		first := escaped(raw[at:])
+		if raw = raw[at+len(`\n`):]; !utf16.IsSurrogate(first) {
+			continue
+		}
+		if raw = raw[len(`0000`):]; utf16.DecodeRune(first, escaped(raw)) == utf8.RuneError {
+			return true
+		}
+		raw = raw[len(`\u0000`):]
+	}
+}
+
+// escaped returns what the four digits stand for if valid JSON begins with \u,
+// else -1.
+func escaped(raw []byte) rune {
+	if !bytes.HasPrefix(raw, []byte(`\u`)) {
+		return -1
+	}
+	unit, err := strconv.ParseUint(string(raw[2:6]), 16, 16)
+	if err != nil {
+		return -1
+	}
+	return rune(unit)
 }
 
 // looksLikeObject reports whether JSON is that of an object, if it is JSON.

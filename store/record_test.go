@@ -263,6 +263,11 @@ func TestRecordRefuses(t *testing.T) {
 		"NUL":                {func(e *trail.Entry) { e.EntityID = "a\x00b" }, "EntityID"},
 		"not UTF-8":          {func(e *trail.Entry) { e.Actor.Name = "a\xffb" }, "Actor.Name"},
 		"not UTF-8, again":   {func(e *trail.Entry) { e.Tenant = "\xc3" }, "Tenant"},
+		"half a pair":        {func(e *trail.Entry) { e.Before = json.RawMessage(`{"a": "\ud83d"}`) }, "Before"},
+		"other half":         {func(e *trail.Entry) { e.After = json.RawMessage(`{"a\uDE00": 1}`) }, "After"},
+		"swapped halves":     {func(e *trail.Entry) { e.After = json.RawMessage(`{"a": "\ude00\ud83d"}`) }, "After"},
+		"two first halves":   {func(e *trail.Entry) { e.After = json.RawMessage(`{"a": "\ud83d\ud83d\ude00"}`) }, "After"},
+		"half and a letter":  {func(e *trail.Entry) { e.Context = json.RawMessage(`{"reason": "\ud83d\u0061\n"}`) }, "Context"},
 		"name that is wrong": {func(e *trail.Entry) { e.EntityName = "\x00" }, "EntityName"},
 	}
 	each(t, func(t *testing.T, db *gorm.DB, s *store.Store) {
@@ -286,7 +291,7 @@ func TestRecordRefuses(t *testing.T) {
 func TestRecordKeepsEscapes(t *testing.T) {
 	each(t, func(t *testing.T, _ *gorm.DB, s *store.Store) {
 		e := entry(noon)
-		e.After = json.RawMessage(`{"a": "\\u0000", "b": "\\\\u0000\\", "c": "\u0001"}`)
+		e.After = json.RawMessage(`{"a": "\\u0000", "b": "\\\\u0000\\", "c": "\u0001", "d": "\ud83d\ude00\uD83D\uDE00", "e": "\\ud83d\ue000\uD7FF"}`)
 		e.Context = json.RawMessage(`{"\\u0000": "u0000"}`)
 		record(t, s, e)
 		got, err := s.Entry(t.Context(), e.ID)
@@ -471,6 +476,8 @@ func TestFinishRefuses(t *testing.T) {
 			"the Result":     func(o *trail.Outcome) { o.Result = trail.Pending },
 			"the Outcome":    func(o *trail.Outcome) { o.Result = "fine" },
 			"the Error":      func(o *trail.Outcome) { o.Error = "\x00" },
+			"the Status":     func(o *trail.Outcome) { o.Status = math.MaxInt32 + 1 },
+			"Status is -":    func(o *trail.Outcome) { o.Status = math.MinInt32 - 1 },
 		} {
 			o := finished(trail.NewID(noon))
 			spoil(&o)
