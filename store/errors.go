@@ -3,6 +3,7 @@ package store
 import (
 	"errors"
 	"fmt"
+	"reflect"
 	"strings"
 )
 
@@ -50,6 +51,29 @@ func state(err error) string {
 		return pg.SQLState()
 	}
 	return ""
+}
+
+// SQLite's result codes for values that it refuses.
+const (
+	sqliteTooBig     = 18
+	sqliteConstraint = 19 // also what a trigger raises
+	sqliteMismatch   = 20
+)
+
+// sqliteCode returns the primary result code of an error of SQLite, or 0.
+func sqliteCode(err error) int {
+	var modern interface{ Code() int } // modernc.org/sqlite
+	if errors.As(err, &modern) {
+		return modern.Code() & 0xff
+	}
+	for ; err != nil; err = errors.Unwrap(err) { // mattn/go-sqlite3 has no method for it
+		if v := reflect.ValueOf(err); v.Kind() == reflect.Struct {
+			if code := v.FieldByName("Code"); code.IsValid() && code.CanInt() {
+				return int(code.Int()) & 0xff
+			}
+		}
+	}
+	return 0
 }
 
 // missing are PostgreSQL's SQLSTATEs for missing objects.

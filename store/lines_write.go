@@ -209,11 +209,22 @@ func expiry(l *Line) string {
 	return stamp(*l.ExpireAt)
 }
 
-// unkeepable reports whether PostgreSQL refused a value, and will again: data
+// unkeepable reports whether the database refused a value, and will again: data
 // exceptions, constraints added by the user, limits of the server.
 func unkeepable(err error) bool {
+	for _, translated := range []error{gorm.ErrCheckConstraintViolated, gorm.ErrDuplicatedKey, gorm.ErrForeignKeyViolated} {
+		if errors.Is(err, translated) {
+			return true
+		}
+	}
 	switch code := state(err); {
 	case strings.HasPrefix(code, "22"), strings.HasPrefix(code, "23"), strings.HasPrefix(code, "54"):
+		return true
+	case code != "":
+		return false
+	}
+	switch sqliteCode(err) {
+	case sqliteTooBig, sqliteConstraint, sqliteMismatch:
 		return true
 	default:
 		return false

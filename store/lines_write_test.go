@@ -13,6 +13,7 @@ import (
 	"github.com/google/uuid"
 	"gorm.io/gorm"
 
+	"github.com/infrakitchen/audit/internal/testdb"
 	"github.com/infrakitchen/audit/store"
 	"github.com/infrakitchen/audit/trail"
 )
@@ -130,6 +131,69 @@ func TestWriteLinesRefuses(t *testing.T) {
 			t.Errorf("without the table: got %v", err)
 		}
 	})
+}
+
+// A constraint of the user's on the table costs the lines that violate it, and
+// no others: the error says that it is about a line.
+func TestWriteLinesAgainstAConstraint(t *testing.T) {
+	for name, config := range map[string]*gorm.Config{"plain": {}, "translated": {TranslateError: true}} {
+		t.Run(name, func(t *testing.T) {
+			each(t, func(t *testing.T, db *gorm.DB, s *store.Store) {
+				text := `ALTER TABLE execution_logs ADD CHECK (message <> '2')`
+				if db.Name() == "sqlite" {
+					text = `CREATE TRIGGER own BEFORE INSERT ON execution_logs WHEN NEW.message = '2'
+BEGIN SELECT RAISE(ABORT, 'never'); END`
+				}
+				if err := db.Exec(text).Error; err != nil {
+					t.Fatal(err)
+				}
+				lines := numbered(trail.NewID(noon), 3)
+				refused := func(lines ...store.Line) {
+					t.Helper()
+					if err := s.WriteLines(t.Context(), lines); !errors.Is(err, trail.ErrLine) || errors.Is(err, store.ErrInvalid) {
+						t.Errorf("got %v, want %v", err, trail.ErrLine)
+					}
+				}
+				refused(lines...)
+				if n := count(t, db, "execution_logs"); n != 0 {
+					t.Errorf("%d lines were kept", n)
+				}
+				write(t, s, lines[0])
+				refused(lines...) // one is there already: PostgreSQL inserts the others
+				write(t, s, lines[2])
+				if n := count(t, db, "execution_logs"); n != 2 {
+					t.Errorf("%d lines are kept, 2 expected", n)
+				}
+			}, config)
+		})
+	}
+}
+
+// cgoError is an error as mattn/go-sqlite3 has it.
+type cgoError struct {
+	Code         cgoCode
+	ExtendedCode int
+}
+
+type cgoCode int
+
+func (e cgoError) Error() string { return "an error" }
+
+// Other drivers of SQLite have errors of their own.
+func TestWriteLinesKnowsTheCode(t *testing.T) {
+	for code, want := range map[cgoCode]bool{5: false, 8: false, 13: false, 18: true, 19: true, 20: true} {
+		db := testdb.OpenSQLite(t)
+		s := migrated(t, db)
+		if err := db.Callback().Raw().Before("*").Register("test:fail", func(tx *gorm.DB) {
+			_ = tx.AddError(cgoError{Code: code})
+		}); err != nil {
+			t.Fatal(err)
+		}
+		err := s.WriteLines(t.Context(), numbered(trail.NewID(noon), 2))
+		if !errors.Is(err, cgoError{Code: code}) || errors.Is(err, trail.ErrLine) != want {
+			t.Errorf("code %d: got %v", code, err)
+		}
+	}
 }
 
 // Lines expire by the first rule that matches them.
