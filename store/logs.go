@@ -1,6 +1,7 @@
 package store
 
 import (
+	"cmp"
 	"context"
 	"encoding/base64"
 	"encoding/json"
@@ -77,7 +78,12 @@ func (q *LogQuery) check() error {
 	case !q.From.IsZero() && !q.To.IsZero() && q.To.Before(q.From):
 		return errors.New("the time To is before From")
 	}
-	return checkText("query", q.Model+q.EntityID+q.Text+strings.Join(q.Levels, ""))
+	for _, l := range q.Levels {
+		if err := checkText("Levels", l); err != nil {
+			return err
+		}
+	}
+	return cmp.Or(checkText("Model", q.Model), checkText("EntityID", q.EntityID), checkText("Text", q.Text))
 }
 
 // linePosition is where a page begins: after or before the line at this

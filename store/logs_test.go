@@ -133,7 +133,8 @@ func TestLogsRefuses(t *testing.T) {
 		}
 		for name, q := range map[string]store.LogQuery{
 			"limit": {Limit: -1}, "large limit": {Limit: store.MaxLimit + 1}, "entity without a model": {EntityID: "1"},
-			"times": {From: noon, To: noon.Add(-1)}, "text": {Text: "\x00"}, "cursor": {Cursor: "x"}, "empty cursor": {Cursor: "e30"},
+			"times": {From: noon, To: noon.Add(-1)}, "text": {Text: "\x00"},
+			"halves of a letter": {Model: "\xc3", EntityID: "\xa9"}, "halves in levels": {Levels: []string{"\xc3", "\xa9"}}, "half": {Text: "\xc3", Levels: []string{"\xa9"}}, "cursor": {Cursor: "x"}, "empty cursor": {Cursor: "e30"},
 			"cursor of another order": {Cursor: page.Next, Ascending: true}, "cursor of all for a trace": {Cursor: page.Next, TraceID: uuid.New()},
 		} {
 			if _, err := s.Logs(t.Context(), q); !errors.Is(err, store.ErrQuery) {

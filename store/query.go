@@ -1,11 +1,11 @@
 package store
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
 	"slices"
-	"strings"
 	"time"
 
 	"github.com/google/uuid"
@@ -119,11 +119,13 @@ func (q *Query) check() error {
 	if !q.From.IsZero() && !q.To.IsZero() && q.To.Before(q.From) {
 		return errors.New("the time To is before From")
 	}
-	texts := []string{q.Model, q.EntityID, q.UserID, q.Tenant}
 	for _, e := range q.Events {
-		texts = append(texts, string(e))
+		if err := checkText("Events", string(e)); err != nil {
+			return err
+		}
 	}
-	return checkText("query", strings.Join(texts, ""))
+	return cmp.Or(checkText("Model", q.Model), checkText("EntityID", q.EntityID),
+		checkText("UserID", q.UserID), checkText("Tenant", q.Tenant))
 }
 
 // page makes a page of what sql found.

@@ -90,7 +90,8 @@ func (q *Query) position() (position, error) {
 	if len(p.Keys) != len(sorts[q.Sort]) || slices.ContainsFunc(p.Keys, func(k string) bool { return checkText("", k) != nil }) {
 		return p, garbled
 	}
-	if _, err := uuid.Parse(p.Keys[len(p.Keys)-1]); err != nil {
+	last := p.Keys[len(p.Keys)-1] // compared as it is spelled in the database
+	if id, err := uuid.Parse(last); err != nil || id.String() != last {
 		return p, garbled
 	}
 	return p, nil
