@@ -115,7 +115,7 @@ func (q *LogQuery) position() (*linePosition, error) {
 	}
 	var p linePosition
 	b, err := base64.RawURLEncoding.DecodeString(q.Cursor)
-	if err != nil || len(b) > maxCursor || json.Unmarshal(b, &p) != nil || p.ID == uuid.Nil {
+	if err != nil || json.Unmarshal(b, &p) != nil || p.ID == uuid.Nil {
 		return nil, errors.New("the Cursor is malformed")
 	}
 	if p.Trace != (q.TraceID != uuid.Nil) || p.Ascending != q.Ascending {

@@ -336,6 +336,39 @@ func TestEntriesRefuses(t *testing.T) {
 	})
 }
 
+// However long the keys of an entry are, and whatever is in them, the pages next
+// to it can be had.
+func TestPagingOverLongKeys(t *testing.T) {
+	each(t, func(t *testing.T, _ *gorm.DB, s *store.Store) {
+		for _, key := range []string{strings.Repeat("<", 2100), strings.Repeat("\x01", 20_000), strings.Repeat("k", 100_000)} {
+			for _, sort := range []store.Sort{store.SortUser, store.SortEvent, store.SortModel} {
+				all := ties(3)
+				for i := range all {
+					all[i].Tenant = fmt.Sprint(sort, len(key))
+					all[i].Actor.ID, all[i].Event, all[i].EntityID = key, trail.Event(key), key
+				}
+				record(t, s, all...)
+				q := store.Query{Tenant: all[0].Tenant, Sort: sort, Ascending: true, Limit: 1}
+				forth := []uuid.UUID{}
+				last := must(s.Entries(t.Context(), q))
+				for ; ; last = must(s.Entries(t.Context(), q)) {
+					forth = append(forth, ids(last.Entries)...)
+					if q.Cursor = last.Next; q.Cursor == "" {
+						break
+					}
+				}
+				if len(forth) != len(all) {
+					t.Errorf("%d pages by %s with a key of %d bytes", len(forth), sort, len(key))
+				}
+				q.Cursor = last.Previous
+				if got := ids(must(s.Entries(t.Context(), q)).Entries); len(got) != 1 || got[0] != forth[1] {
+					t.Errorf("back by %s with a key of %d bytes: %v", sort, len(key), got)
+				}
+			}
+		}
+	})
+}
+
 // Whatever a stranger sends as a cursor is a page or a refusal.
 func FuzzCursor(f *testing.F) {
 	db := testdb.OpenSQLite(f)

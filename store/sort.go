@@ -40,10 +40,7 @@ type position struct {
 	Keys      []string `json:"k"`
 }
 
-// maxCursor bounds what is read of a cursor, in bytes.
-const maxCursor = 16 << 10
-
-// cursor returns the position of e as text.
+// cursor returns the position of e as text, which is as long as its keys are.
 func (q *Query) cursor(e Entry, back bool) string {
 	p := position{Sort: q.Sort, Ascending: q.Ascending, Back: back}
 	for _, column := range sorts[q.Sort] {
@@ -74,9 +71,6 @@ func (q *Query) position() (position, error) {
 		return p, nil
 	}
 	garbled := errors.New("the Cursor is malformed")
-	if len(q.Cursor) > maxCursor {
-		return p, garbled
-	}
 	b, err := base64.RawURLEncoding.DecodeString(q.Cursor)
 	if err != nil {
 		return p, garbled
