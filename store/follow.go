@@ -8,6 +8,7 @@ import (
 	"io"
 	"iter"
 	"maps"
+	"math"
 	"net"
 	"slices"
 	"strings"
@@ -28,8 +29,8 @@ const (
 
 // Follow returns the lines of a trace whose Seq is greater than after: the
 // existing ones and then each that arrives, until ctx is done or the loop is
-// left. Zero means all lines; pass the Seq of the last line seen to resume from
-// there.
+// left. Zero means all lines, also those whose Seq is zero or less; pass the Seq
+// of the last line seen to resume from there.
 //
 //	for line, err := range st.Follow(ctx, id, 0) { ... }
 //
@@ -53,6 +54,9 @@ func (s *Store) Follow(ctx context.Context, traceID uuid.UUID, after int64) iter
 		defer leave()
 		f := follower{
 			store: s, trace: traceID.String(), floor: after, seq: after, id: uuid.Max, known: map[uuid.UUID]int64{},
+		}
+		if after == 0 {
+			f.floor, f.seq, f.id = math.MinInt64, math.MinInt64, uuid.Nil
 		}
 		poll := time.NewTicker(followPoll)
 		defer poll.Stop()

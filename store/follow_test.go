@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"math"
 	"net"
 	"strings"
 	"sync/atomic"
@@ -138,6 +139,37 @@ func TestFollowLateLines(t *testing.T) {
 			t.Fatalf("(-want +got):\n%s", diff)
 		}
 		f.nothing(t)
+	})
+}
+
+// From zero come the same lines as Lines returns, whatever their Seq, also those
+// that arrive late.
+func TestFollowAnySeq(t *testing.T) {
+	each(t, func(t *testing.T, _ *gorm.DB, s *store.Store) {
+		trace := trail.NewID(noon)
+		var lines []store.Line
+		for i, seq := range []int64{math.MinInt64, -1, 0, 1, math.MaxInt64, -7, 0} {
+			l := line(trace, seq)
+			l.Message = fmt.Sprint(i)
+			lines = append(lines, l)
+		}
+		write(t, s, lines[:5]...)
+		all, resumed := follow(t, s, trace, 0), follow(t, s, trace, -1)
+		if diff := cmp.Diff(counted(0, 4), all.take(t, 5)); diff != "" {
+			t.Errorf("(-want +got):\n%s", diff)
+		}
+		if diff := cmp.Diff(counted(2, 4), resumed.take(t, 3)); diff != "" {
+			t.Errorf("after -1 (-want +got):\n%s", diff)
+		}
+		write(t, s, lines[5:]...)
+		if diff := cmp.Diff(counted(5, 6), all.take(t, 2)); diff != "" {
+			t.Errorf("late (-want +got):\n%s", diff)
+		}
+		if diff := cmp.Diff(counted(6, 6), resumed.take(t, 1)); diff != "" {
+			t.Errorf("late, after -1 (-want +got):\n%s", diff)
+		}
+		all.nothing(t)
+		resumed.nothing(t)
 	})
 }
 
