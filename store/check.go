@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -36,7 +37,7 @@ func check(e *trail.Entry) error {
 	if e.Actor.Kind == "" {
 		return errors.New("the Actor.Kind is missing")
 	}
-	if err := checkResult(e.Outcome); err != nil {
+	if err := checkResult("Outcome", e.Outcome, trail.Success, trail.Failure, trail.Denied, trail.Pending); err != nil {
 		return err
 	}
 	for _, f := range []struct{ name, text string }{
@@ -79,10 +80,7 @@ func checkOutcome(o trail.Outcome) error {
 	if err := checkTime("FinishedAt", o.FinishedAt); err != nil {
 		return err
 	}
-	if o.Result == trail.Pending {
-		return errors.New("the Result must not be pending")
-	}
-	if err := checkResult(o.Result); err != nil {
+	if err := checkResult("Result", o.Result, trail.Success, trail.Failure, trail.Denied); err != nil {
 		return err
 	}
 	if o.Status != int(int32(o.Status)) { //nolint:gosec // that is what is found out
@@ -91,15 +89,16 @@ func checkOutcome(o trail.Outcome) error {
 	return checkText("Error", o.Error)
 }
 
-func checkResult(r trail.Result) error {
-	switch r {
-	case trail.Success, trail.Failure, trail.Denied, trail.Pending:
+func checkResult(field string, r trail.Result, allowed ...trail.Result) error {
+	if slices.Contains(allowed, r) {
 		return nil
-	case "":
-		return errors.New("the Outcome is missing")
-	default:
-		return fmt.Errorf("the Outcome %q is unknown", r)
 	}
+	last := len(allowed) - 1
+	names := string(allowed[0])
+	for _, a := range allowed[1:last] {
+		names += ", " + string(a)
+	}
+	return fmt.Errorf("the %s is %q, must be %s or %s", field, r, names, allowed[last])
 }
 
 // Times of other years cannot be spelled as RFC 3339 has it, nor as JSON. The

@@ -112,7 +112,7 @@ func (q *Query) check() error {
 		return fmt.Errorf("the Sort %q is unknown", q.Sort)
 	}
 	if q.Outcome != "" {
-		if err := checkResult(q.Outcome); err != nil {
+		if err := checkResult("Outcome", q.Outcome, trail.Success, trail.Failure, trail.Denied, trail.Pending); err != nil {
 			return err
 		}
 	}

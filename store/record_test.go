@@ -248,8 +248,8 @@ func TestRecordRefuses(t *testing.T) {
 		"no trace":           {func(e *trail.Entry) { e.TraceID = uuid.Nil }, "TraceID"},
 		"no event":           {func(e *trail.Entry) { e.Event = "" }, "Event"},
 		"no kind":            {func(e *trail.Entry) { e.Actor.Kind = "" }, "Actor.Kind"},
-		"no outcome":         {func(e *trail.Entry) { e.Outcome = "" }, "Outcome"},
-		"unknown outcome":    {func(e *trail.Entry) { e.Outcome = "fine" }, "Outcome"},
+		"no outcome":         {func(e *trail.Entry) { e.Outcome = "" }, `Outcome is "", must be success, failure, denied or pending`},
+		"unknown outcome":    {func(e *trail.Entry) { e.Outcome = "fine" }, `Outcome is "fine", must be success, failure, denied or pending`},
 		"no time to be had":  {func(e *trail.Entry) { e.ID, e.CreatedAt = uuid.New(), time.Time{} }, "CreatedAt"},
 		"array":              {func(e *trail.Entry) { e.Before = json.RawMessage(`[1]`) }, "Before"},
 		"cut JSON":           {func(e *trail.Entry) { e.After = json.RawMessage(`{"a":`) }, "After"},
@@ -473,11 +473,12 @@ func TestFinishRefuses(t *testing.T) {
 		for want, spoil := range map[string]func(*trail.Outcome){
 			"the TraceID":    func(o *trail.Outcome) { o.TraceID = uuid.Nil },
 			"the FinishedAt": func(o *trail.Outcome) { o.FinishedAt = time.Time{} },
-			"the Result":     func(o *trail.Outcome) { o.Result = trail.Pending },
-			"the Outcome":    func(o *trail.Outcome) { o.Result = "fine" },
-			"the Error":      func(o *trail.Outcome) { o.Error = "\x00" },
-			"the Status":     func(o *trail.Outcome) { o.Status = math.MaxInt32 + 1 },
-			"Status is -":    func(o *trail.Outcome) { o.Status = math.MinInt32 - 1 },
+			`the Result is "pending", must be success, failure or denied`: func(o *trail.Outcome) { o.Result = trail.Pending },
+			`the Result is "fine", must be success, failure or denied`:    func(o *trail.Outcome) { o.Result = "fine" },
+			`the Result is "", must be success, failure or denied`:        func(o *trail.Outcome) { o.Result = "" },
+			"the Error":   func(o *trail.Outcome) { o.Error = "\x00" },
+			"the Status":  func(o *trail.Outcome) { o.Status = math.MaxInt32 + 1 },
+			"Status is -": func(o *trail.Outcome) { o.Status = math.MinInt32 - 1 },
 		} {
 			o := finished(trail.NewID(noon))
 			spoil(&o)
