@@ -28,8 +28,8 @@ var (
 		"it goes on to take such rows (store.ErrPartition says how to move them)")
 	// ErrNotFound is returned if there is no entry or trace with an id.
 	ErrNotFound = errors.New("store: not found")
-	// ErrInvalid is wrapped by the error for an entry or an outcome that cannot
-	// be stored as it is. Nothing has been written then.
+	// ErrInvalid is wrapped by the error for an entry, an outcome or a setting
+	// that cannot be used as it is. Nothing has been written then.
 	ErrInvalid = errors.New("store: invalid")
 	// ErrQuery is wrapped by the error for an invalid query: an unknown sort, a
 	// limit out of range, a cursor of another query.

@@ -15,8 +15,8 @@ import (
 // errNoCopy means that the driver is not pgx.
 var errNoCopy = errors.New("the driver does not COPY")
 
-// copying takes lines and notifies those who follow them: as one message, its
-// statements are one transaction and one round trip.
+// copying takes lines. With announcingAll behind it, both are one message: one
+// transaction and one round trip.
 const copying = `COPY execution_logs (` + lineColumns + `) FROM STDIN (FORMAT binary); `
 
 // copyLines writes lines by COPY.

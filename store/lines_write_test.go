@@ -250,8 +250,14 @@ func TestRetention(t *testing.T) {
 				}
 			}
 		}
-		if _, err := store.New(db, store.WithRetention(store.Keep{For: -1})); err == nil {
-			t.Error("a negative time was taken")
+		for want, bad := range map[string]store.Keep{
+			"rule 1: For is -1ns, must be zero or more":         {For: -1},
+			`rule 1: Level is "ERROR", must be in lower case`:   {Level: "ERROR", For: hour},
+			`rule 1: Level is "Überall", must be in lower case`: {Level: "Überall"},
+		} {
+			if _, err := store.New(db, store.WithRetention(store.Keep{Level: "überall"}, bad)); err == nil || !strings.Contains(err.Error(), want) {
+				t.Errorf("got %v, want %s", err, want)
+			}
 		}
 	})
 }

@@ -72,7 +72,7 @@ func (s *Store) Prune(ctx context.Context, o PruneOptions) (_ Pruned, err error)
 		o.Batch = defaultPrune
 	}
 	if o.Batch < 0 {
-		return Pruned{}, fmt.Errorf("%w: the Batch is negative", ErrInvalid)
+		return Pruned{}, fmt.Errorf("%w: PruneOptions.Batch is %d, must be zero or more", ErrInvalid, o.Batch)
 	}
 	if o.Now.IsZero() {
 		o.Now = time.Now()

@@ -497,7 +497,7 @@ func TestPruneIsRecordedFirst(t *testing.T) {
 		if n := count(t, db, "execution_logs"); n != 1 {
 			t.Errorf("%d lines are left", n)
 		}
-		if _, err := s.Prune(t.Context(), store.PruneOptions{Batch: -1}); !errors.Is(err, store.ErrInvalid) {
+		if _, err := s.Prune(t.Context(), store.PruneOptions{Batch: -1}); !errors.Is(err, store.ErrInvalid) || !strings.Contains(err.Error(), "PruneOptions.Batch is -1, must be zero or more") {
 			t.Errorf("a negative batch: %v", err)
 		}
 	})

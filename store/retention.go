@@ -5,6 +5,7 @@ import (
 	"database/sql"
 	"fmt"
 	"slices"
+	"strings"
 	"sync"
 	"time"
 
@@ -30,7 +31,8 @@ func DefaultRetention() []Keep {
 
 // WithRetention sets the rules by which lines expire, in place of
 // [DefaultRetention]; without a rule none do. The first rule that matches a line
-// wins. A line with its own ExpireAt is not touched.
+// wins. A line with its own ExpireAt is not touched. A negative For, or a Level
+// that is not in lower case, is refused.
 //
 // A line's expiry is written with it; later changes of the rules do not affect
 // it. If an action is recorded with its change or at its end, its event is not
@@ -45,7 +47,10 @@ func WithRetention(rules ...Keep) Option {
 	return optionFunc(func(s *Store) error {
 		for i, r := range rules {
 			if r.For < 0 {
-				return fmt.Errorf("store: WithRetention: rule %d: For is negative", i)
+				return fmt.Errorf("store: WithRetention: rule %d: For is %s, must be zero or more", i, r.For)
+			}
+			if strings.ToLower(r.Level) != r.Level { // it would match no line
+				return fmt.Errorf("store: WithRetention: rule %d: Level is %q, must be in lower case", i, r.Level)
 			}
 		}
 		s.retention.rules = rules
@@ -81,8 +86,8 @@ func (k Keep) until(l *Line) *time.Time {
 }
 
 // of returns when a line expires, nil for never. An empty event is not known so
-// far: then it returns the earliest and the latest time that any event can make
-// of it.
+// far or, if it never comes, at all: then these are the earliest and the latest
+// time that any event can make of it.
 func (r *retention) of(l *Line, event trail.Event) (earliest, latest *time.Time) {
 	never := false
 	for _, k := range r.rules {

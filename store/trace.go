@@ -27,8 +27,8 @@ type Trace struct {
 	// Entries are the entries of the trace, the action's own among them, in
 	// the order in which they took effect.
 	Entries []Entry
-	// More reports that there are more behind them, or ahead of them if those
-	// before a place were asked for.
+	// More reports that the trace has further entries after these or, if
+	// TraceQuery.Before was set, before them.
 	More bool
 }
 
