@@ -28,7 +28,7 @@ func check(e *trail.Entry) error {
 	if created(e).IsZero() {
 		return errors.New("the CreatedAt is missing, and the ID is not of version 7")
 	}
-	if err := checkTime("CreatedAt", created(e)); err != nil {
+	if err := checkTime("the CreatedAt", created(e)); err != nil {
 		return err
 	}
 	if e.Event == "" {
@@ -77,7 +77,7 @@ func checkOutcome(o trail.Outcome) error {
 	if o.FinishedAt.IsZero() {
 		return errors.New("the FinishedAt is missing")
 	}
-	if err := checkTime("FinishedAt", o.FinishedAt); err != nil {
+	if err := checkTime("the FinishedAt", o.FinishedAt); err != nil {
 		return err
 	}
 	if err := checkResult("Result", o.Result, trail.Success, trail.Failure, trail.Denied); err != nil {
@@ -125,9 +125,9 @@ func nearest(t time.Time) time.Time {
 	}
 }
 
-func checkTime(name string, t time.Time) error {
+func checkTime(what string, t time.Time) error {
 	if !inRange(t) {
-		return fmt.Errorf("the %s is in the year %d, must be 1 to 9999", name, t.UTC().Year())
+		return fmt.Errorf("%s is in the year %d, must be 1 to 9999", what, t.UTC().Year())
 	}
 	return nil
 }

@@ -28,7 +28,8 @@ type PruneOptions struct {
 	// Actor is who prunes, for the trail. Default: the actor of the trace that
 	// the context carries, else the system with the id "retention".
 	Actor trail.Actor
-	// Now is the time by which lines expire. Default: time.Now().
+	// Now is the time by which lines expire. Default: time.Now(). Like Before, it
+	// must be in the years 1 to 9999.
 	Now time.Time
 }
 
@@ -39,8 +40,8 @@ type Pruned struct {
 	TraceID uuid.UUID `json:"-"`
 	// Lines is how many lines were deleted one by one.
 	Lines int64 `json:"lines"`
-	// Postponed is how many lines this prune found to expire later or never, see
-	// [WithRetention].
+	// Postponed is how many lines this prune found to expire later or never, or
+	// to be of an action whose event is still not known, see [WithRetention].
 	Postponed int64 `json:"postponed,omitempty"`
 	// Partitions are those dropped, with all their lines.
 	Partitions []string `json:"partitions,omitempty"`

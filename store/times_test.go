@@ -34,17 +34,17 @@ func TestDistantTimesAreRefused(t *testing.T) {
 	each(t, func(t *testing.T, db *gorm.DB, s *store.Store) {
 		refused := func(field string, err error) {
 			t.Helper()
-			if !errors.Is(err, store.ErrInvalid) || !strings.Contains(err.Error(), "the "+field+" is in the year ") {
+			if !errors.Is(err, store.ErrInvalid) || !strings.Contains(err.Error(), field+" is in the year ") {
 				t.Errorf("got %v, want %v that names %s", err, store.ErrInvalid, field)
 			}
 		}
 		for _, at := range distant() {
 			e := entry(noon)
 			e.CreatedAt = at
-			refused("CreatedAt", s.Record(t.Context(), e))
+			refused("the CreatedAt", s.Record(t.Context(), e))
 			o := finished(e.ID)
 			o.FinishedAt = at
-			refused("FinishedAt", s.Finish(t.Context(), o))
+			refused("the FinishedAt", s.Finish(t.Context(), o))
 			_, err := s.Prune(t.Context(), store.PruneOptions{Now: at})
 			refused("PruneOptions.Now", err)
 			_, err = s.Prune(t.Context(), store.PruneOptions{Before: at})
@@ -52,7 +52,7 @@ func TestDistantTimesAreRefused(t *testing.T) {
 		}
 		e := entry(time.Date(10500, 1, 1, 0, 0, 0, 0, time.UTC))
 		e.CreatedAt = time.Time{} // that in the id
-		refused("CreatedAt", s.Record(t.Context(), e))
+		refused("the CreatedAt", s.Record(t.Context(), e))
 		if n := count(t, db, "audit_logs") + count(t, db, "audit_outcomes"); n != 0 {
 			t.Errorf("%d rows were written", n)
 		}
