@@ -46,6 +46,9 @@ const (
 
 // state returns the SQLSTATE of an error of PostgreSQL, or nothing.
 func state(err error) string {
+	if err == nil { // most are, and looking into an error allocates
+		return ""
+	}
 	var pg interface{ SQLState() string } // as drivers have it
 	if errors.As(err, &pg) {
 		return pg.SQLState()

@@ -212,6 +212,9 @@ func expiry(l *Line) string {
 // unkeepable reports whether the database refused a value, and will again: data
 // exceptions, constraints added by the user, limits of the server.
 func unkeepable(err error) bool {
+	if err == nil {
+		return false
+	}
 	for _, translated := range []error{gorm.ErrCheckConstraintViolated, gorm.ErrDuplicatedKey, gorm.ErrForeignKeyViolated} {
 		if errors.Is(err, translated) {
 			return true
