@@ -24,6 +24,6 @@
 // parsed, and those whose foreign keys change other rows (ON DELETE CASCADE and
 // similar), which are read as well.
 //
-// Both paths write the same entries, in the spelling that package store
-// documents.
+// Both paths write the same entries, with values in the spelling that package
+// store documents under "Values".
 package gormhook

@@ -59,8 +59,9 @@ const (
 // lock of execution_logs: it is waited for two seconds at most, in which other
 // readers and writers of lines wait behind it, and is held while the partition is
 // checked once more. Everything else, partitions that were not to be had included,
-// is deleted in batches, to keep locks short. It needs the right to DELETE, see
-// docs/roles.md, and may be called by several processes at once.
+// is deleted in batches, to keep locks short. It needs the right to DELETE lines,
+// and to UPDATE them if [WithRetention] names events that lines can precede; see
+// docs/roles.md. It may be called by several processes at once.
 //
 // Each prune that finds something is an action in the trail, with the event
 // delete and the model execution_log: one entry is written before the work, a
