@@ -49,7 +49,9 @@ const (
 type Option = middleware.Option
 
 // Middleware turns every request that may change something into an action with
-// a trace; see package middleware for the conventions and promises.
+// a trace. The route says what it does, the status of the response how it ended:
+// 401 and 403 as denied, other 4xx and 5xx as a failure, 202 as pending. See
+// package middleware for the conventions and promises.
 func Middleware(opts ...Option) gin.HandlerFunc { return middleware.New(opts...) }
 
 // As annotates a route with its event and model, overriding the convention.
@@ -58,18 +60,22 @@ func As(event Event, model ...string) gin.HandlerFunc { return middleware.As(eve
 
 // WithUser sets how the user is resolved. An error is answered with 401, also on
 // reads; an action is recorded as denied. The default is the user of
-// gin.BasicAuth, else anonymous.
+// gin.BasicAuth, else anonymous. [middleware.UserFromClaims] resolves it from the
+// claims of a token, [middleware.UserFromProxy] from the headers of a proxy.
 func WithUser(resolve func(*gin.Context) (Actor, error)) Option { return middleware.WithUser(resolve) }
 
 // WithTenant sets how the tenant of a request is resolved. The default is none.
 func WithTenant(resolve func(*gin.Context) string) Option { return middleware.WithTenant(resolve) }
 
-// WithRecorder sets where actions are stored. The default is trail.Default(),
-// which gormhook.Plugin sets to its database.
+// WithRecorder sets where actions are stored, usually a *store.Store. The default
+// is trail.Default(), the first database that gormhook.Plugin was used on: set it
+// if there are several, or if each test has its own. Rows are recorded in the
+// database they are in, wherever actions are.
 func WithRecorder(r trail.Recorder) Option { return middleware.WithRecorder(r) }
 
 // WithEvent registers an application-defined event, which routes may then end
-// in, and when its actions are recorded.
+// in, and when its actions are recorded: WithEvent("refund", trail.WithChange) for
+// POST /orders/:id/refund.
 func WithEvent(event Event, moment trail.Moment) Option { return middleware.WithEvent(event, moment) }
 
 // WithErrorHandler sets a function called whenever an action could not be

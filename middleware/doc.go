@@ -11,14 +11,26 @@
 //	POST   /things/:id/approve approve thing :id     (PUT and PATCH as well)
 //
 // where approve stands for any known event: one of trail.Events, or one that the
-// application added with [WithEvent]. Any other method that may change something
-// is its own event: PURGE /things/:id is purge. The model is the singular of the
-// last collection, in snake case: sourceCodes and source-codes are source_code.
-// Read-only requests are ignored unless their route is annotated, and so are
-// requests that no route serves.
+// application added with [WithEvent]. Any other word there is a collection of its
+// own: POST /things/:id/refund creates a refund unless refund is known. Of nested
+// collections the last is the model: PUT /orders/:id/items/:item updates an item.
+// It is in the singular and in snake case: sourceCodes and source-codes are
+// source_code. Any other method that may change something is its own event: PURGE
+// /things/:id is purge. Read-only requests are ignored unless their route is
+// annotated, and so are requests that no route serves.
 //
 // The id in a route is recorded as it is, unless the name of its parameter is that
 // of a secret (see trail.Sensitive): then a digest of it is, as of a secret key.
+//
+// How it ended is read from the status of the response:
+//
+//	401, 403                   denied
+//	other 4xx, 5xx, a panic    failure
+//	202                        pending, see below
+//	anything else              success
+//
+// The text of the error is that of the last of gin's c.Errors, with secrets
+// masked; of a resolver that refused, its error; of a panic, only "panic".
 //
 // Every action leaves exactly one entry, whose id is the trace id in the
 // response header X-Trace-Id, whatever the handler does: also if it refuses,

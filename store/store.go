@@ -56,9 +56,9 @@ func WithReader(db *gorm.DB) Option {
 }
 
 // New returns a store over db, whose tables [Migrate] has created. It does not
-// touch the database. Its statements run with the settings, the plugins and
-// the logger of db, but outside any transaction that db is in, and are not
-// audited. A pool of one connection is enough as long as nobody calls the store
+// touch the database. Its statements run with the plugins of db, and with the
+// settings and the logger that it has at this call, but outside any transaction
+// that db is in, and are not audited. A pool of one connection is enough as long as nobody calls the store
 // from within a transaction on that connection.
 //
 // A nil db, or a dialect other than postgres and sqlite, is refused.

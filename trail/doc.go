@@ -21,4 +21,25 @@
 //
 // The package needs only the standard library and google/uuid, so that whatever
 // writes, reads or carries the trail can build on it.
+//
+// # What applications use
+//
+// [Start] and [Trace.End] for jobs, workers and command-line tools; [Action],
+// [Actor], the events and [ErrDenied] to say what is done; [FromContext] and
+// [TraceID] to know the current action; [Trace.Annotate], [Trace.Identify] and
+// [Trace.SetTenant] for what is known only later; [Skip] for writes that are not
+// audited; [Inject] and [Extract] to carry a trace through a queue; [SetDefault]
+// to choose where actions are stored; [Entry], [Outcome] and [Line] to read what
+// was stored.
+//
+// # For recorders and plugins
+//
+// The rest is what the other packages are made of. An application needs none of
+// it, unless it stores the trail elsewhere: [Recorder] and [LineWriter], which
+// store; [Scope], [Options], [Source], [Spanner] and [LateReporter], by which the
+// middleware opens a trace; [Trace.Claim] and [Claim], [Trace.Committed],
+// [Trace.RolledBack], [Trace.BeforeWrite], [Trace.Release], [Trace.Open] and
+// [Trace.Own], by which the GORM plugin writes an action's own entry;
+// [SetDefaultIfUnset], [NewID], [Time], [Plausible], [JoinKey], [Printable],
+// [Sensitive] and [MaskText].
 package trail

@@ -9,6 +9,16 @@
 //	db, err := gorm.Open(d, &gorm.Config{Logger: zapfield.GORM(logger)})
 //	slog.SetDefault(slog.New(zapfield.WrapSlog(handler)))
 //
+// With a [Sink], which also stores the lines of actions, the order matters: a
+// store keeps the logger that its database has when it is made, and that one must
+// not write into the sink.
+//
+//	db, err := gorm.Open(d, &gorm.Config{Logger: zapfield.GORM(zap.New(console))})
+//	st, err := store.New(db)                                  // logs to the console
+//	sink, err := zapfield.NewSink(st)
+//	logger := zapfield.Wrap(zap.New(zapcore.NewTee(console, sink.Core(zap.InfoLevel))))
+//	db.Logger = zapfield.GORM(logger)                         // the application's statements
+//
 // The package promises:
 //
 //   - A line that is given the context of a trace, by [Context] or [Logger],
