@@ -22,9 +22,10 @@ import (
 // A second Use on the same db is refused. Each handle needs its own plugin,
 // handles of several databases as well as two handles of one database.
 type Plugin struct {
-	// RequireActor refuses writes outside any action with [ErrNoActor]. By
+	// RequireActor refuses writes outside any action with [ErrNoActor]: those of
+	// jobs without trail.Start, and those of handlers that forgot WithContext. By
 	// default each such statement is a separate action, of the actor
-	// trail.Unknown.
+	// trail.Unknown. Writes under trail.Skip are neither refused nor recorded.
 	RequireActor bool
 
 	// Include, if not empty, lists everything that is audited; Exclude lists

@@ -31,8 +31,9 @@ func DefaultRetention() []Keep {
 
 // WithRetention sets the rules by which lines expire, in place of
 // [DefaultRetention]; without a rule none do. The first rule that matches a line
-// wins. A line with its own ExpireAt is not touched. A negative For, or a Level
-// that is not in lower case, is refused.
+// wins. A line with its own ExpireAt is not touched. Nothing is deleted before
+// [Store.Prune] is called. A negative For, or a Level that is not in lower case,
+// is refused.
 //
 // A line's expiry is written with it; later changes of the rules do not affect
 // it. If an action is recorded with its change or at its end, its event is not

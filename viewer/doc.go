@@ -5,6 +5,11 @@
 //	mux.Handle("/audit/", http.StripPrefix("/audit", pages))                   // net/http
 //	router.Any("/audit/*path", gin.WrapH(http.StripPrefix("/audit", pages)))   // gin
 //
+// [Options.Authorize] gets the request as net/http has it, without what gin's
+// middleware has put into gin's context. Where that decides, authorize in a gin
+// handler in front of the pages. Whoever may see them sees the whole trail: there
+// is no limit to a tenant.
+//
 // The pages:
 //
 //	/                    all entries, newest first: filtered, sorted, paged
