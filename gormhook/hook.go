@@ -30,7 +30,7 @@ type hook struct {
 
 func newHook(p Plugin, db *gorm.DB) *hook {
 	return &hook{
-		plugin: p, db: db, dialect: db.Dialector.Name(),
+		plugin: p, db: db, dialect: db.Dialector.Name(), subjects: subjects{names: naming(db.Dialector.Name())},
 		now: func() time.Time { return time.Now().UTC().Truncate(time.Microsecond) },
 	}
 }

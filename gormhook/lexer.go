@@ -200,12 +200,28 @@ func (t token) is(sql, keyword string) bool {
 	return t.kind == tokenWord && strings.EqualFold(sql[t.start:t.end], keyword)
 }
 
-// name returns the name that a token quotes, or its word as it is.
-func (t token) name(sql string) string {
-	s := sql[t.start:t.end]
-	if t.kind != tokenName {
+// name returns the name that a token quotes, or its word as the database takes it:
+// PostgreSQL folds a word to lower case, SQLite takes a string for a name where
+// only that can stand.
+func (l *lexer) name(t token) string {
+	s := l.sql[t.start:t.end]
+	switch {
+	case len(s) > 1 && (t.kind == tokenName || t.kind == tokenString && s[0] == '\''):
+		q := string(s[len(s)-1])
+		return strings.ReplaceAll(s[1:len(s)-1], q+q, q)
+	case !l.sqlite:
+		return lower(s)
+	default:
 		return s
 	}
-	q := string(s[len(s)-1])
-	return strings.ReplaceAll(s[1:len(s)-1], q+q, q)
+}
+
+// lower folds a word as PostgreSQL does: no letter but those of ASCII.
+func lower(s string) string {
+	return strings.Map(func(r rune) rune {
+		if 'A' <= r && r <= 'Z' {
+			r += 'a' - 'A'
+		}
+		return r
+	}, s)
 }

@@ -92,7 +92,7 @@ func (p *parsed) readTable(l *lexer) (token, bool) {
 		if t.kind != tokenWord && t.kind != tokenName {
 			return t, false
 		}
-		p.names = append(p.names, t.name(l.sql))
+		p.names = append(p.names, l.name(t))
 		end = t.end
 		if t = l.next(); t.kind != tokenSymbol || l.sql[t.start] != '.' {
 			break
@@ -172,7 +172,7 @@ func (p *parsed) readUpdate(l *lexer) bool {
 		if item {
 			item = false
 			if t.kind == tokenName || t.kind == tokenWord {
-				p.columns = append(p.columns, t.name(l.sql))
+				p.columns = append(p.columns, l.name(t))
 			} else {
 				readable = false // (a, b) = ...
 			}

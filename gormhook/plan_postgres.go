@@ -80,7 +80,7 @@ func (p *planner) returnsMore() bool {
 	for t := l.next(); t.kind != tokenEnd; {
 		name := ""
 		if t.kind == tokenWord || t.kind == tokenName {
-			name = t.name(l.sql)
+			name = l.name(t)
 		}
 		t = l.next()
 		switch strings.ToLower(name) {
@@ -301,7 +301,7 @@ func (p *planner) ofOne(key []int) bool {
 		case t.kind == tokenSymbol && l.sql[t.start] == ')':
 			depth--
 		case t.kind == tokenParam && depth == 0 && name.kind == tokenName && sign.kind == tokenSymbol && l.sql[sign.start] == '=':
-			named[name.name(l.sql)] = true
+			named[l.name(name)] = true
 		}
 		name, sign = sign, t
 	}

@@ -155,19 +155,26 @@ func (p *Plugin) check() error {
 	return nil
 }
 
-func (p *Plugin) excludes(names ...string) bool {
+// excludes reports whether any of a table's names keeps it out of the trail.
+func (p *Plugin) excludes(names naming, any ...string) bool {
 	listed := func(list []string) bool {
 		return slices.ContainsFunc(list, func(s string) bool {
-			return slices.Contains(names, s)
+			return slices.ContainsFunc(any, func(name string) bool { return names.table(s) == names.table(name) })
 		})
 	}
 	return len(p.Include) > 0 && !listed(p.Include) || listed(p.Exclude)
 }
 
-func (p *Plugin) columnRule(model, column string) rule {
+// columnRule returns what the lists say of a model's column, which is given as
+// names compares it.
+func (p *Plugin) columnRule(names naming, model, column string) rule {
+	prefix := model + "."
 	listed := func(list []string) bool {
 		return slices.ContainsFunc(list, func(s string) bool {
-			return strings.EqualFold(s, column) || strings.EqualFold(s, model+"."+column)
+			if len(s) > len(prefix) && strings.EqualFold(s[:len(prefix)], prefix) && names.column(s[len(prefix):]) == column {
+				return true
+			}
+			return names.column(s) == column
 		})
 	}
 	switch {

@@ -102,9 +102,9 @@ func (s *summary) copies(l lexer) {
 	if s.event != "" || t.kind != tokenName && t.kind != tokenWord {
 		return
 	}
-	name := t.name(l.sql)
+	name := l.name(t)
 	for t = l.next(); t.kind == tokenSymbol && l.sql[t.start] == '.'; t = l.next() {
-		name = l.next().name(l.sql)
+		name = l.name(l.next())
 	}
 	for t.kind == tokenName || t.kind == tokenSymbol || t.kind == tokenWord && !t.is(l.sql, "TO") {
 		if t.is(l.sql, "FROM") {
@@ -143,17 +143,17 @@ func (s *summary) read(l *lexer, before, t token) {
 		n.is(l.sql, "IGNORE") || n.is(l.sql, "REPLACE") || n.is(l.sql, "ABORT") || n.is(l.sql, "FAIL") || n.is(l.sql, "ROLLBACK") {
 		n = at.next()
 	}
-	if n.kind != tokenName && n.kind != tokenWord {
+	if n.kind != tokenName && n.kind != tokenWord && (n.kind != tokenString || !l.sqlite) {
 		s.event, s.operation = "", "" // REPLACE(...) is a function
 		return
 	}
-	s.table = n.name(l.sql)
+	s.table = l.name(n)
 	for {
 		if dot := at.next(); dot.kind != tokenSymbol || l.sql[dot.start] != '.' {
 			return
 		}
 		n = at.next()
-		s.table = n.name(l.sql)
+		s.table = l.name(n)
 	}
 }
 

@@ -36,9 +36,12 @@ type subject struct {
 	name       string // the column that labels a row
 	// softDelete is the column that marks a row as deleted, or empty.
 	softDelete string
-	rules      map[string]rule
+	rules      map[string]rule // by a column's name as it is compared
 	ruled      atomic.Pointer[ruled]
 	plugin     *Plugin
+	names      naming
+	// uncut are the names of columns that the database has cut.
+	uncut map[string]string
 	// invalid is what is wrong with the model's tags, or nil.
 	invalid error
 	// scans: a field is read by code of the application's; scansDefaults: one
@@ -68,6 +71,7 @@ type subjectKey struct {
 }
 
 type subjects struct {
+	names naming
 	known memo[subjectKey, *subject]
 	mu    sync.Mutex
 	// models: a table's name, and its bare name behind a dot -> the schemas used
@@ -125,7 +129,7 @@ func (s *subjects) named(p *Plugin, sch *schema.Schema, table string) *subject {
 		if models == nil {
 			models = s.rest // it may be any of theirs: what one of them masks stays out
 		}
-		sub = newSubject(p, sch, table, models)
+		sub = newSubject(p, s.names, sch, table, models)
 		s.known.keep(key, sub, 0)
 	}
 	return sub
@@ -134,6 +138,7 @@ func (s *subjects) named(p *Plugin, sch *schema.Schema, table string) *subject {
 // meet notes that a model was used with a table, and reports whether that is new.
 func (s *subjects) meet(sch *schema.Schema, table string) (news bool) {
 	for n, name := range []string{sch.Table, "." + bareName(sch.Table), table, "." + bareName(table)} {
+		name = s.names.table(name)
 		v, met := s.models.Load(name)
 		list, _ := v.([]*schema.Schema)
 		made := !met && n > 1
@@ -161,9 +166,9 @@ func (s *subjects) meet(sch *schema.Schema, table string) (news bool) {
 
 // with returns the schemas of the models that were used with a table.
 func (s *subjects) with(table string) []*schema.Schema {
-	v, ok := s.models.Load(table)
+	v, ok := s.models.Load(s.names.table(table))
 	if !ok {
-		v, _ = s.models.Load("." + bareName(table))
+		v, _ = s.models.Load(s.names.table("." + bareName(table)))
 	}
 	list, _ := v.([]*schema.Schema)
 	return list
@@ -191,14 +196,14 @@ func (s *subjects) seen(table string) *schema.Schema {
 // it. If the statement's own model is another table's, or it has none, the
 // table's own applies. What any of them masks or leaves out is a secret, whoever
 // writes it.
-func newSubject(p *Plugin, sch *schema.Schema, table string, models []*schema.Schema) *subject {
-	bare := bareName(table)
-	owns := func(m *schema.Schema) bool { return m != nil && bareName(m.Table) == bare }
+func newSubject(p *Plugin, names naming, sch *schema.Schema, table string, models []*schema.Schema) *subject {
+	bare := names.table(bareName(table))
+	owns := func(m *schema.Schema) bool { return m != nil && names.table(bareName(m.Table)) == bare }
 	if i := slices.IndexFunc(models, owns); i >= 0 && !owns(sch) {
 		sch = models[i]
 	}
-	s := &subject{schema: sch, plugin: p, rules: map[string]rule{}}
-	s.model = snake(inflection.Singular(bare))
+	s := &subject{schema: sch, plugin: p, names: names, rules: map[string]rule{}, uncut: map[string]string{}}
+	s.model = snake(inflection.Singular(bareName(table)))
 	s.collection = s.model
 	typeName := ""
 	if sch != nil {
@@ -208,18 +213,22 @@ func newSubject(p *Plugin, sch *schema.Schema, table string, models []*schema.Sc
 	for _, m := range models {
 		s.keepSecrets(m)
 	}
-	s.excluded = s.excluded || ours[bare] || p.excludes(s.model, bare, typeName)
+	s.excluded = s.excluded || ours[bare] || p.excludes(names, s.model, bare, typeName)
 	return s
 }
 
 // keepSecrets takes over the rules of another model of the table if there are none.
 func (s *subject) keepSecrets(sch *schema.Schema) {
 	for _, f := range sch.Fields {
-		if f.DBName == "" || s.rules[fold(f.DBName)] != ruleByName {
+		if f.DBName == "" {
+			continue
+		}
+		column := s.column(f)
+		if s.rules[column] != ruleByName {
 			continue
 		}
 		if r, _ := s.tagged(sch, f.Name, f.Tag); r >= ruleMask {
-			s.rules[fold(f.DBName)] = r
+			s.rules[column] = r
 		}
 	}
 }
@@ -271,12 +280,13 @@ func (s *subject) readModel(sch *schema.Schema, owns bool) {
 			continue
 		}
 		if _, soft := reflect.New(f.IndirectFieldType).Interface().(schema.DeleteClausesInterface); soft {
-			s.softDelete = f.DBName
+			s.softDelete = s.names.kept(f.DBName)
 		}
 		r, name := s.tagged(sch, f.Name, f.Tag)
-		s.rules[fold(f.DBName)] = r
+		column := s.column(f)
+		s.rules[column] = max(s.rules[column], r)
 		if name {
-			s.name = f.DBName
+			s.name = s.names.kept(f.DBName)
 		}
 	}
 }
@@ -301,20 +311,26 @@ func (s *subject) spellKey(id string) string {
 	return id
 }
 
-// fold returns a column's name as used in rules: a database may spell it in
-// another case than the model.
-func fold(column string) string { return strings.ToLower(column) }
+// column returns the name of a field's column as used in rules.
+func (s *subject) column(f *schema.Field) string {
+	column := s.names.column(f.DBName)
+	if len(s.names.kept(f.DBName)) < len(f.DBName) {
+		s.uncut[column] = f.DBName
+	}
+	return column
+}
 
 // rule returns what happens to a column.
 func (s *subject) rule(column string) rule {
-	r := max(s.rules[fold(column)], s.plugin.columnRule(s.model, column))
+	name := s.names.column(column)
+	r := max(s.rules[name], s.plugin.columnRule(s.names, s.model, name))
 	if s.invalid != nil {
 		r = max(r, ruleMask)
 	}
 	if r != ruleByName {
 		return r
 	}
-	if trail.Sensitive(column) {
+	if trail.Sensitive(column) || trail.Sensitive(s.uncut[name]) {
 		return ruleMask
 	}
 	return ruleShow
@@ -356,14 +372,6 @@ func (s *subject) masked(t *table) []string {
 		}
 	}
 	return names
-}
-
-// bareName returns a table's name without its schema and quotes.
-func bareName(table string) string {
-	if i := strings.LastIndexByte(table, '.'); i >= 0 {
-		table = table[i+1:]
-	}
-	return strings.Trim(table, "\"`[]")
 }
 
 // snake writes a Go or SQL name in snake case, as GORM does, initialisms

@@ -100,6 +100,9 @@ func (t *table) column(name string) (int, bool) {
 			return i, true
 		}
 	}
+	if len(name) > maxIdentifier { // PostgreSQL cuts it; SQLite keeps it, and has found it
+		return t.column(naming(postgresName).kept(name))
+	}
 	return 0, false
 }
 

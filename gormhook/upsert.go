@@ -85,7 +85,7 @@ func (w *writer) valued() (columns map[string]bool, values string, ok bool) {
 	for {
 		switch t := l.next(); {
 		case t.kind == tokenName || t.kind == tokenWord:
-			columns[strings.ToLower(t.name(l.sql))] = true
+			columns[strings.ToLower(l.name(t))] = true
 		case t.kind == tokenSymbol && l.sql[t.start] == ')':
 			return columns, l.sql[:t.end] + ` AS (` + l.sql[t.end:] + `)`, true
 		case t.kind == tokenEnd:
