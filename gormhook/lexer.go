@@ -47,6 +47,9 @@ func (l *lexer) next() token {
 	case (c == 'e' || c == 'E') && l.at(start+1) == '\'':
 		l.pos++
 		l.quoted('\'', true)
+		for l.continued() {
+			l.quoted('\'', true)
+		}
 		return token{tokenString, start, l.pos}
 	case (c == 'b' || c == 'B' || c == 'x' || c == 'X' || c == 'n' || c == 'N') && l.at(start+1) == '\'':
 		l.pos++
@@ -167,6 +170,18 @@ func (l *lexer) quoted(q byte, escapes bool) {
 		}
 	}
 	l.pos = min(l.pos, len(l.sql))
+}
+
+// continued moves on to where a string of PostgreSQL's continues on a later
+// line, with the same escapes, if it does.
+func (l *lexer) continued() bool {
+	end := l.pos
+	l.skip()
+	if l.at(l.pos) == '\'' && strings.ContainsAny(l.sql[end:l.pos], "\n\r") {
+		return true
+	}
+	l.pos = end
+	return false
 }
 
 // dollar skips a dollar-quoted string, if one begins here.

@@ -136,7 +136,7 @@ func TestLiteralsAreNotKept(t *testing.T) {
 			`UPDATE tags SET name = $$hunter2$$`, `UPDATE tags SET name = $a$ it's $$ hunter2 $a$`, `UPDATE tags SET name = E'\'hunter2'`,
 			`UPDATE tags SET name = U&'hunter2\0041'`, `UPDATE tags SET name = text 'hunter2'`, `UPDATE tags SET name = ('{"a":"hunter2"}'::jsonb ->> 'a')`,
 			`UPDATE tags SET name = B'1001'::text || X'8751'::text`, `UPDATE tags SET name = 'hun'
-				'ter2'`, `/* hunter2 /* nested */ hunter2 */ UPDATE tags SET name = name || '!'`,
+				'ter2'`, "UPDATE tags SET name = e'x' -- and\n 'it\\'s hunter2' -- more\n\t'\\'hunter2 hunter2'", `/* hunter2 /* nested */ hunter2 */ UPDATE tags SET name = name || '!'`,
 		}, common...),
 	}
 	onRoutes(t, gormhook.Plugin{}, func(t *testing.T, d *fixture) {
