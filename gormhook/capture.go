@@ -197,6 +197,7 @@ func (c *capture) retried(r *request, v variant, p *plan) (out response, err err
 		if transaction(r.pool) != nil || !moved && !(c.unasked(r) && taken(err)) {
 			break
 		}
+		last := err
 		r.fail()
 		if r.attribution, err = c.hook.attribute(r.ctx, r.subject, c.does, r.pool); err != nil {
 			return response{}, c.hook.failure(r.ctx, err)
@@ -204,6 +205,7 @@ func (c *capture) retried(r *request, v variant, p *plan) (out response, err err
 		if v, p = c.plan(r); !p.ok {
 			return c.portable(r)
 		}
+		err = last
 	}
 	return response{}, c.hook.classify(r.ctx, err)
 }

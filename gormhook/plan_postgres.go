@@ -222,10 +222,13 @@ func (p *planner) updatePlan() *plan {
 	b.WriteString("\n), audit__new AS (\nUPDATE " + p.aliased() + " SET " + p.set + "\nFROM audit__old WHERE ")
 	keys := map[int]string{}
 	for n, i := range key {
+		keys[i] = "audit__old.audit__k" + strconv.Itoa(n)
+	}
+	found := p.table.uniqueIn(key) // a model's key may have more columns, which may be null
+	for n, i := range found {
 		if n > 0 {
 			b.WriteString(" AND ")
 		}
-		keys[i] = "audit__old.audit__k" + strconv.Itoa(n)
 		b.WriteString(t + "." + quote(p.table.columns[i].name) + " = " + keys[i])
 	}
 	old := func(i int) string { return "audit__old.audit__o" + strconv.Itoa(i) }
@@ -260,7 +263,7 @@ func (p *planner) updatePlan() *plan {
 		row.name = `audit__name`
 	}
 	b.WriteString("\n)")
-	one := p.ofOne(key)
+	one := p.ofOne(found)
 	// A trigger may leave a row as it is. And no key but the one that the
 	// condition names can be locked.
 	row.locked = !p.table.rewritten && !one
@@ -379,7 +382,7 @@ func (p *planner) deletePlan() *plan {
 	}
 	b.WriteString("\nRETURNING *\n)")
 	key := p.table.identity(p.subject)
-	return p.finish(p.planned(true, key != nil && p.ofOne(key)), &b, changed{
+	return p.finish(p.planned(true, key != nil && p.ofOne(p.table.uniqueIn(key))), &b, changed{
 		each: true, operation: `'delete'`, event: `'delete'`, from: `audit__old`,
 		entity: p.table.entityID(p.subject, p.table.label(p.subject), p.of("audit__old")),
 		before: p.table.row(p.subject.rule, `audit__old`), after: `NULL::jsonb`, name: p.name("audit__old"),

@@ -78,15 +78,20 @@ func spellRange(expr string) string {
 
 func spellBytes(expr string) string { return literal(`\x`) + ` || encode(` + expr + `, 'hex')` }
 
-// keyOf returns the expression of a key column's text in an entity id. The key
-// of a masked column is its digest: it still tells rows apart.
-func (c *column) keyOf(expr string, r rule) string {
+// keyOf returns the expression of the ith column's text in an entity id. The key
+// of a masked column is its digest: it still tells rows apart. One without a
+// value, which is in a key that the database does not know of, is called null.
+func (t *table) keyOf(i int, expr string, r rule) string {
+	c := &t.columns[i]
 	image, _ := c.imageOf(expr, ruleShow)
 	text := `(to_jsonb(` + image + `) #>> '{}')`
 	if c.text {
 		text = expr + `::text`
 	} else if c.kind == kindTime || c.kind == kindTimestamp || c.kind == kindBytes {
 		text = `(` + image + `)`
+	}
+	if t.nullable(i) {
+		text = `coalesce(` + text + `, 'null')`
 	}
 	if r == ruleMask || r == ruleOmit {
 		return `'sha256:' || encode(sha256(convert_to(` + text + `, 'UTF8')), 'hex')`
@@ -100,16 +105,15 @@ func (t *table) entityID(s *subject, key []int, expr func(i int) string) string 
 	case 0:
 		return `''`
 	case 1:
-		c := &t.columns[key[0]]
-		return c.keyOf(expr(key[0]), s.rule(c.name))
+		i := key[0]
+		return t.keyOf(i, expr(i), s.rule(t.columns[i].name))
 	}
 	var b strings.Builder
 	for n, i := range key {
 		if n > 0 {
 			b.WriteString(` || ',' || `)
 		}
-		c := &t.columns[i]
-		b.WriteString(`replace(replace(` + c.keyOf(expr(i), s.rule(c.name)) + `,` + literal(`\`) + `,` + literal(`\\`) + `), ',',` + literal(`\,`) + `)`)
+		b.WriteString(`replace(replace(` + t.keyOf(i, expr(i), s.rule(t.columns[i].name)) + `,` + literal(`\`) + `,` + literal(`\\`) + `), ',',` + literal(`\,`) + `)`)
 	}
 	return b.String()
 }

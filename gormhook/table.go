@@ -208,7 +208,7 @@ func (t *table) identity(s *subject) []int {
 			}
 			key = append(key, i)
 		}
-		if t.isUnique(key) {
+		if t.uniqueIn(key) != nil {
 			return key
 		}
 	}
@@ -230,13 +230,26 @@ func (t *table) label(s *subject) []int {
 	return key
 }
 
-// isUnique reports whether the database keeps the columns of key unique: whether
-// all columns of one of its unique keys are among them.
-func (t *table) isUnique(key []int) bool {
-	covers := func(unique []int) bool {
+// uniqueIn returns columns among key that the database keeps unique and never
+// null, by which a row can be found; nil if there are none. SQLite's may be null,
+// but nothing is found by them there.
+func (t *table) uniqueIn(key []int) []int {
+	within := func(unique []int) bool {
 		return len(unique) > 0 && !slices.ContainsFunc(unique, func(u int) bool { return !slices.Contains(key, u) })
 	}
-	return covers(t.key) || slices.ContainsFunc(t.unique, covers)
+	if within(t.key) {
+		return t.key
+	}
+	if i := slices.IndexFunc(t.unique, within); i >= 0 {
+		return t.unique[i]
+	}
+	return nil
+}
+
+// nullable reports whether a column may be null on PostgreSQL, as far as is
+// known: those of its keys may not.
+func (t *table) nullable(column int) bool {
+	return !slices.Contains(t.key, column) && !slices.ContainsFunc(t.unique, func(u []int) bool { return slices.Contains(u, column) })
 }
 
 // queryText runs a query of one row and one text column.
