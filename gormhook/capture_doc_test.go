@@ -85,7 +85,12 @@ else. These changes leave no entry:
 
 These leave an entry, but no images:
 
-- Raw SQL. Plugin.Raw can refuse it instead.
+- Raw SQL. Plugin.Raw can refuse it instead. A script that begins or ends
+  transactions, or that has a PRAGMA of SQLite's, runs as it is, in no transaction
+  of the capture: its entry is written ahead of it, with the outcome pending, and
+  without the entry it does not run.
+- Statements of GORM's that a clause has made into others: a WITH in front of an
+  INSERT, UPDATE or DELETE, UPDATE ONLY, or several conflict clauses.
 - Views: the rows are another table's.
 - Statements above Plugin.MaxRows, if it is set.
 - Tables of a database that is attached to SQLite.
@@ -96,8 +101,8 @@ it.
 
 One statement of PostgreSQL's that is a transaction of its own may be committed,
 with its entry, although its context ended while it waited for a lock: the answer
-came too late. Where an application sets search_path in SQL, each audited write
-asks for the table that its name means, which takes a round trip.
+came too late. Where an application sets search_path or its role in SQL, each
+audited write asks for the table that its name means, which takes a round trip.
 
 A column of type json, not jsonb, that holds \u0000 or a number beyond numeric
 cannot be imaged: the write fails. So does one of a row whose key takes more than

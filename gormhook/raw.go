@@ -9,6 +9,7 @@ import (
 	"strings"
 
 	"gorm.io/gorm"
+	"gorm.io/gorm/callbacks"
 
 	"github.com/infrakitchen/audit/store"
 	"github.com/infrakitchen/audit/trail"
@@ -23,6 +24,8 @@ type summary struct {
 	rollback  bool // it takes back what came after a savepoint
 	uncounted bool // no database says how many rows it changed, as for TRUNCATE
 	within    bool // the verb is in a WITH
+	script    bool // it ends transactions by itself
+	path      bool // PostgreSQL may look for tables elsewhere afterwards
 }
 
 // summaryOf reads the verb and the table of a statement that may hold several,
@@ -33,6 +36,7 @@ func summaryOf(sql, dialect string, passed func(table string) bool) summary {
 	l := newLexer(sql, dialect)
 	first := true // of a statement
 	looking, analyzed := false, false
+	creating, as := false, false // CREATE, and the AS before a query
 	depth := 0 // of brackets
 	statements := 0
 	var body int // of BEGIN and CASE in a trigger or a function, whose content is not run
@@ -49,15 +53,19 @@ func summaryOf(sql, dialect string, passed func(table string) bool) summary {
 		if first {
 			first, body, bodied = false, 0, false
 			statements++
+			analyzed = t.is(sql, "EXPLAIN") && analyzes(*l)
+			creating = t.is(sql, "CREATE")
+			s.script = s.script || scripted(*l, t)
+			s.path = s.path || relocates(*l, t)
 			switch {
-			case t.is(sql, "CREATE"), t.is(sql, "ALTER"), t.is(sql, "DROP"):
+			case creating, t.is(sql, "ALTER"), t.is(sql, "DROP"):
 				s.schema = true
 				looking = false
 			case t.is(sql, "ROLLBACK"):
 				s.rollback = true
 				looking = false
 			case t.is(sql, "EXPLAIN"), t.is(sql, "GRANT"), t.is(sql, "REVOKE"):
-				looking = false // they only name writes; EXPLAIN ANALYZE runs them
+				looking = analyzed // they only name writes; EXPLAIN ANALYZE runs them
 			case t.is(sql, "SELECT"), t.is(sql, "VALUES"), t.is(sql, "PRAGMA"):
 				looking = false
 			case t.is(sql, "COPY"):
@@ -81,13 +89,14 @@ func summaryOf(sql, dialect string, passed func(table string) bool) summary {
 		case body > 0 && t.is(sql, "END"):
 			body--
 		}
-		if t.is(sql, "ANALYZE") {
-			looking, analyzed = true, true
+		if creating && as && t.is(sql, "WITH") {
+			looking = true // the query that fills a table may write to others
 		}
+		as = t.is(sql, "AS") || as && t.kind == tokenSymbol && sql[t.start] == '('
 		if looking && s.event == "" {
 			s.read(l, before, t)
 			if s.event != "" && passed != nil && passed(s.table) {
-				s = summary{schema: s.schema, rollback: s.rollback}
+				s = summary{schema: s.schema, rollback: s.rollback, script: s.script, path: s.path}
 			}
 			s.within = s.event != "" && depth > 0
 			s.uncounted = s.uncounted || s.event != "" && analyzed
@@ -212,16 +221,19 @@ func (h *hook) raw(next func(*gorm.DB)) func(*gorm.DB) {
 		if h.dialect == sqliteName && db.Error == nil && !db.DryRun { // an application may write only in transactions
 			h.prepared.prepare(stmt.Context, stmt.ConnPool)
 		}
+		if db.Error == nil && !db.DryRun && stmt.SQL.Len() == 0 && preceded(stmt) {
+			callbacks.BuildQuerySQL(db)
+		}
 		if db.Error != nil || db.DryRun || stmt.SQL.Len() == 0 {
 			next(db)
 			return
 		}
-		if h.dialect == postgresName && !h.tables.paths.Load() && setsPath(stmt) {
-			h.tables.paths.Store(true)
-		}
 		s := summaryOf(stmt.SQL.String(), h.dialect, func(table string) bool {
 			return h.subjects.named(&h.plugin, nil, table).excluded
 		})
+		if h.dialect == postgresName && !h.tables.paths.Load() && (s.path || setsPath(stmt)) {
+			h.tables.paths.Store(true)
+		}
 		if s.schema {
 			defer func() { h.tables.changed(transaction(stmt.ConnPool)) }()
 		}
@@ -252,12 +264,34 @@ func (h *hook) raw(next func(*gorm.DB)) func(*gorm.DB) {
 	}
 }
 
+// preceded reports whether something may come before the SELECT that GORM is
+// going to write: a WITH, which may write.
+func preceded(stmt *gorm.Statement) bool {
+	const name = "SELECT"
+	if len(stmt.BuildClauses) == 0 || stmt.BuildClauses[0] != name || stmt.ClauseBuilders[name] != nil {
+		return true
+	}
+	c, ok := stmt.Clauses[name]
+	return ok && (c.BeforeExpression != nil || c.Builder != nil || c.Name != "" && c.Name != name)
+}
+
 // setsPath reports whether a statement may change where PostgreSQL looks for
 // tables, as one that chooses the schema of a tenant.
 func setsPath(stmt *gorm.Statement) bool {
-	const setting = "search_path"
-	return strings.Contains(strings.ToLower(stmt.SQL.String()), setting) ||
-		slices.ContainsFunc(stmt.Vars, func(v any) bool { text, ok := v.(string); return ok && strings.EqualFold(text, setting) })
+	const path, config = "search_path", "set_config"
+	text := strings.ToLower(stmt.SQL.String())
+	if strings.Contains(text, path) {
+		return true
+	}
+	if !strings.Contains(text, config) {
+		return false
+	}
+	user := []string{path, "role", "session_authorization"}
+	return slices.ContainsFunc(user, func(setting string) bool { return strings.Contains(text, "'"+setting+"'") }) ||
+		slices.ContainsFunc(stmt.Vars, func(v any) bool {
+			setting, ok := v.(string)
+			return ok && slices.Contains(user, strings.ToLower(setting))
+		})
 }
 
 // moves reports whether a statement is one by which GORM's migrator for SQLite
@@ -348,6 +382,9 @@ func (c *rawCapture) run(ctx context.Context, query string, f func(gorm.ConnPool
 			return err
 		}
 	}
+	if c.summary.script {
+		return c.ahead(r, f)
+	}
 	both := func(pool gorm.ConnPool) error {
 		r.pool = pool
 		n, err := f(pool)
@@ -393,7 +430,7 @@ func (h *hook) summarize(r *request, s summary, rows int64) error {
 	if s.event == "" {
 		return nil
 	}
-	if rows == 0 && !s.uncounted && !h.uncounted(r, s) {
+	if rows == 0 && !s.uncounted && !s.script && !h.uncounted(r, s) {
 		return nil // nothing changed
 	}
 	text, err := json.Marshal(struct {
@@ -407,6 +444,9 @@ func (h *hook) summarize(r *request, s summary, rows int64) error {
 	e := trail.Entry{
 		ID: trail.NewID(r.at), TraceID: r.id, CreatedAt: r.at, Tenant: r.tenant, Actor: r.actor,
 		Event: s.event, Operation: s.operation, Model: r.subject.model, Outcome: trail.Success, Context: text,
+	}
+	if s.script {
+		e.Outcome = trail.Pending
 	}
 	if r.trace == nil {
 		e.ID = r.id

@@ -1,7 +1,11 @@
 package gormhook_test
 
 import (
+	"errors"
 	"testing"
+
+	"gorm.io/gorm"
+	"gorm.io/gorm/clause"
 
 	"github.com/infrakitchen/audit/gormhook"
 )
@@ -100,7 +104,81 @@ func TestExplainAnalyze(t *testing.T) {
 	if err := d.db.Use(d.plugin); err != nil {
 		t.Fatal(err)
 	}
+	for _, run := range []string{"ANALYZE", "ANALYSE VERBOSE", "(ANALYZE)", "(costs off, analyse)", "(ANALYZE true)", "(ANALYZE off, ANALYZE 'on')"} {
+		d.given(t, tags(2))
+		must(t, d.db.Exec("EXPLAIN "+run+" DELETE FROM tags"))
+		d.wants(t, "raw delete tag 0")
+	}
 	d.given(t, tags(2))
-	must(t, d.db.Exec("EXPLAIN (ANALYZE) DELETE FROM tags"), d.db.Exec("EXPLAIN DELETE FROM tags"))
-	d.wants(t, "raw delete tag 0")
+	for _, only := range []string{"", "VERBOSE", "(ANALYZE false)", "(ANALYZE, ANALYZE 0)", "(analyze 'off', costs)"} {
+		must(t, d.db.Exec("EXPLAIN "+only+" DELETE FROM tags"))
+	}
+	d.wants(t)
+	if n := d.count(t, "tags", "true"); n != 2 {
+		t.Errorf("%d tags are left, want 2", n)
+	}
+}
+
+// A table may be filled by a query that writes to others.
+func TestTableOfAQueryThatWrites(t *testing.T) {
+	d := newFixture(t, routes()[1], "tags")
+	if err := d.db.Use(d.plugin); err != nil {
+		t.Fatal(err)
+	}
+	d.given(t, tags(4))
+	must(t, d.db.Exec("CREATE TABLE first AS WITH d AS (DELETE FROM tags WHERE id = 1 RETURNING *) SELECT * FROM d"))
+	must(t, d.db.Exec("CREATE TEMP TABLE second (id) ON COMMIT DELETE ROWS AS (WITH d AS (DELETE FROM tags WHERE id < 4 RETURNING *) SELECT id FROM d)"))
+	d.wants(t, "raw delete tag 1", "raw delete tag 2")
+	must(t, d.db.Exec("CREATE TEMP TABLE third (id bigint GENERATED ALWAYS AS IDENTITY) WITH (fillfactor = 70) ON COMMIT DELETE ROWS"),
+		d.db.Exec("CREATE TABLE fourth AS WITH t AS (SELECT * FROM tags) SELECT * FROM t"))
+	d.wants(t)
+}
+
+// ahead is a clause that writes something before one of GORM's.
+type ahead struct{ clause, sql string }
+
+func (a ahead) Build(clause.Builder) {}
+
+func (a ahead) ModifyStatement(stmt *gorm.Statement) {
+	c := stmt.Clauses[a.clause]
+	c.Name, c.BeforeExpression = a.clause, clause.Expr{SQL: a.sql}
+	stmt.Clauses[a.clause] = c
+}
+
+// What comes before the SELECT that GORM writes may write, too.
+func TestWithBeforeAQuery(t *testing.T) {
+	const gone = "WITH d AS (DELETE FROM tags WHERE id < 3 RETURNING *)"
+	for _, r := range routes()[1:] {
+		for _, policy := range []gormhook.RawPolicy{gormhook.RawRecord, gormhook.RawRefuse} {
+			d := newFixture(t, r, "tags")
+			r.plugin.Raw = policy
+			if err := d.db.Use(r.plugin); err != nil {
+				t.Fatal(err)
+			}
+			d.given(t, tags(3))
+			var list []Tag
+			query := func(sql string) *gorm.DB { return d.db.Table("d").Clauses(ahead{"SELECT", sql}) }
+			must(t, query("WITH d AS (SELECT * FROM tags) /* of no use */").Find(&list))
+			if len(list) != 3 {
+				t.Errorf("the query has found %d tags, want 3", len(list))
+			}
+			found := query(gone).Find(&list)
+			if policy == gormhook.RawRefuse {
+				rows, err := query(gone).Select("id").Rows()
+				if err == nil {
+					err = errors.Join(rows.Err(), rows.Close())
+				}
+				if !errors.Is(found.Error, gormhook.ErrRawSQL) || err == nil || d.count(t, "tags", "true") != 3 {
+					t.Errorf("%s: not refused: %v, %v", r.name, found.Error, err)
+				}
+				d.wants(t)
+				continue
+			}
+			must(t, found)
+			if len(list) != 2 {
+				t.Errorf("the query has found %d tags, want 2", len(list))
+			}
+			d.wants(t, "raw delete tag 2")
+		}
+	}
 }
