@@ -3,6 +3,8 @@ package gormhook
 import (
 	"fmt"
 	"reflect"
+	"runtime"
+	"slices"
 	"strings"
 	"sync"
 )
@@ -64,8 +66,20 @@ type foreigners struct {
 	any       bool
 }
 
-// harmless are callbacks that only observe, or choose the connection.
-var harmless = []string{"gorm:", "otel:", "prometheus:", "opentelemetry:", "opentracing:"}
+// harmless are the packages whose callbacks are GORM's own, or only observe, or
+// choose the connection. A name may be anybody's, that of GORM's package not.
+var harmless = []string{
+	"gorm.io/gorm/callbacks.", "github.com/infrakitchen/audit/gormhook.",
+	"gorm.io/plugin/dbresolver.", "gorm.io/plugin/opentelemetry/", "gorm.io/plugin/opentracing.", "gorm.io/plugin/prometheus.",
+	"github.com/uptrace/opentelemetry-go-extra/otelgorm.",
+}
+
+// stranger reports whether a callback is of another package. Both what replaced
+// a callback and what was replaced is asked about.
+func stranger(handler reflect.Value) bool {
+	fn := runtime.FuncForPC(handler.Pointer())
+	return fn == nil || !slices.ContainsFunc(harmless, func(pkg string) bool { return strings.HasPrefix(fn.Name(), pkg) })
+}
 
 func (f *foreign) in(p processor) bool {
 	cbs := reflect.ValueOf(p).Elem().FieldByName("callbacks")
@@ -78,12 +92,7 @@ func (f *foreign) in(p processor) bool {
 	}
 	k = foreigners{callbacks: n}
 	for i := range n {
-		name := cbs.Index(i).Elem().FieldByName("name").String()
-		mine := false
-		for _, prefix := range harmless {
-			mine = mine || strings.HasPrefix(name, prefix)
-		}
-		k.any = k.any || !mine
+		k.any = k.any || stranger(cbs.Index(i).Elem().FieldByName("handler"))
 	}
 	f.mu.Lock()
 	defer f.mu.Unlock()

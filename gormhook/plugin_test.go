@@ -123,42 +123,66 @@ func TestPlaceBehindTheCommitRefused(t *testing.T) {
 }
 
 // A callback of somebody else that fails behind the write takes the change
-// and its entry back: the implicit transaction is there for it.
+// and its entry back: the implicit transaction is there for it, whatever the
+// callback is called, and where it has the place of one of GORM's.
 func TestForeignCallbackFails(t *testing.T) {
-	onRoutes(t, gormhook.Plugin{}, func(t *testing.T, d *fixture) {
-		d.given(t, tags(2))
-		fail := func(db *gorm.DB) {
-			if _, ok := db.Get("app:fail"); ok {
-				_ = db.AddError(errRefused)
-			}
+	type processor interface {
+		Get(name string) func(*gorm.DB)
+		Replace(name string, fn func(*gorm.DB)) error
+	}
+	fail := func(db *gorm.DB) {
+		if _, ok := db.Get("app:fail"); ok {
+			_ = db.AddError(errRefused)
 		}
-		cb := d.db.Callback()
-		for _, err := range []error{
-			cb.Create().After("gorm:create").Before("gorm:commit_or_rollback_transaction").Register("app:audit", fail),
-			cb.Update().After("gorm:update").Before("gorm:commit_or_rollback_transaction").Register("app:audit", fail),
-			cb.Delete().After("gorm:delete").Before("gorm:commit_or_rollback_transaction").Register("app:audit", fail),
-		} {
-			if err != nil {
-				t.Fatal(err)
-			}
+	}
+	named := func(name string) func(*gorm.DB) error {
+		return func(db *gorm.DB) error {
+			cb := db.Callback()
+			return errors.Join(
+				cb.Create().After("gorm:create").Before("gorm:commit_or_rollback_transaction").Register(name, fail),
+				cb.Update().After("gorm:update").Before("gorm:commit_or_rollback_transaction").Register(name, fail),
+				cb.Delete().After("gorm:delete").Before("gorm:commit_or_rollback_transaction").Register(name, fail),
+			)
 		}
-		write := func(db *gorm.DB) []*gorm.DB {
-			return []*gorm.DB{
-				db.Create(&Tag{9, "a"}), db.Model(&Tag{ID: 1}).Update("name", "x"), db.Delete(&Tag{ID: 2}),
-			}
+	}
+	replaced := func(db *gorm.DB) error {
+		replace := func(p processor, name string) error {
+			its := p.Get(name)
+			return p.Replace(name, func(db *gorm.DB) { its(db); fail(db) })
 		}
-		for _, tx := range write(d.db.Set("app:fail", true).Session(&gorm.Session{})) {
-			if !errors.Is(tx.Error, errRefused) {
-				t.Errorf("got %v, want the callback's error", tx.Error)
-			}
-		}
-		d.wants(t)
-		if n := d.count(t, "tags", "id = 9 OR name = 'x'"); n != 0 {
-			t.Errorf("%d changes stand that were refused", n)
-		}
-		must(t, write(d.db)...)
-		d.wants(t, "insert tag 9", "update tag 1", "delete tag 2")
-	}, "tags")
+		cb := db.Callback()
+		return errors.Join(replace(cb.Create(), "gorm:after_create"), replace(cb.Update(), "gorm:after_update"), replace(cb.Delete(), "gorm:after_delete"))
+	}
+	for name, register := range map[string]func(*gorm.DB) error{
+		"app:audit": named("app:audit"), "gorm:check": named("gorm:check"), "otel:check": named("otel:check"), "replaced": replaced,
+	} {
+		t.Run(name, func(t *testing.T) {
+			onRoutes(t, gormhook.Plugin{}, func(t *testing.T, d *fixture) {
+				d.given(t, tags(2))
+				must(t, d.db.Create(&Tag{7, "a"}), d.db.Model(&Tag{ID: 7}).Update("name", "b"), d.db.Delete(&Tag{ID: 7}))
+				d.wants(t, "insert tag 7", "update tag 7", "delete tag 7") // the table is known
+				if err := register(d.db); err != nil {
+					t.Fatal(err)
+				}
+				write := func(db *gorm.DB) []*gorm.DB {
+					return []*gorm.DB{
+						db.Create(&Tag{9, "a"}), db.Model(&Tag{ID: 1}).Update("name", "x"), db.Delete(&Tag{ID: 2}),
+					}
+				}
+				for _, tx := range write(d.db.Set("app:fail", true).Session(&gorm.Session{})) {
+					if !errors.Is(tx.Error, errRefused) {
+						t.Errorf("got %v, want the callback's error", tx.Error)
+					}
+				}
+				d.wants(t)
+				if n := d.count(t, "tags", "id = 9 OR name = 'x'"); n != 0 {
+					t.Errorf("%d changes stand that were refused", n)
+				}
+				must(t, write(d.db)...)
+				d.wants(t, "insert tag 9", "update tag 1", "delete tag 2")
+			}, "tags")
+		})
+	}
 }
 
 // The plugin's database becomes the default recorder where there is none, and
