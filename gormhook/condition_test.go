@@ -48,6 +48,30 @@ func TestConditionsAtRandom(t *testing.T) {
 	}, "tags")
 }
 
+// Only a whole condition says that there is one row at most, not one within
+// another, though it looks the same.
+func TestConditionsThatAreNotOfAKey(t *testing.T) {
+	onRoutes(t, gormhook.Plugin{}, func(t *testing.T, d *fixture) {
+		for _, where := range []string{`"id" = ? IS FALSE`, `TRUE AND "id" = ? IS NOT TRUE`, `"id" = ? % 1 + 1 AND 1 = 1 OR 1 = 1`, `-"id" <= ?`} {
+			d.run(t, "DELETE FROM tags")
+			d.given(t, rows(tags(4)))
+			must(t, d.db.Model(&Tag{}).Where(where, 1).Update("name", "x"))
+			n := d.count(t, "tags", "name = 'x'")
+			if got := readEntries(t, d.desk, d.mark); n < 3 || len(got) != n {
+				t.Errorf("%s: %d entries of %d rows", where, len(got), n)
+			} else {
+				d.mark = got[n-1].seq
+			}
+			must(t, d.db.Where(where, 1).Delete(&Tag{}))
+			if got := readEntries(t, d.desk, d.mark); len(got) != n {
+				t.Errorf("%s: %d entries of %d rows that are gone", where, len(got), n)
+			} else {
+				d.mark = got[n-1].seq
+			}
+		}
+	}, "tags")
+}
+
 // A question mark is an operator of PostgreSQL, too.
 func TestQuestionMarkAsOperator(t *testing.T) {
 	for _, r := range routes()[1:] {

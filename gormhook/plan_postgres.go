@@ -1,6 +1,7 @@
 package gormhook
 
 import (
+	"slices"
 	"strconv"
 	"strings"
 
@@ -285,29 +286,47 @@ func (p *planner) planned(each, one bool) *plan {
 func (p *planner) ofOne(key []int) bool {
 	named := map[string]bool{}
 	l := newLexer(p.where, postgresName)
-	var name, sign token
+	var condition []token // since the last AND
 	depth := 0
 	for {
 		t := l.next()
 		switch {
 		case t.kind == tokenEnd:
-			for _, i := range key {
-				if !named[p.table.columns[i].name] {
-					return false
-				}
+			if name := l.equal(condition); name != "" {
+				named[name] = true
 			}
-			return true
-		case t.is(l.sql, "OR"), t.is(l.sql, "NOT"), t.is(l.sql, "CASE"):
+			return len(key) > 0 && !slices.ContainsFunc(key, func(i int) bool { return !named[p.table.columns[i].name] })
+		case t.is(l.sql, "OR"), t.is(l.sql, "NOT"), t.is(l.sql, "CASE"), t.is(l.sql, "BETWEEN"):
 			return false
+		case t.is(l.sql, "AND") && depth == 0:
+			if name := l.equal(condition); name != "" {
+				named[name] = true
+			}
+			condition = condition[:0]
+			continue
 		case t.kind == tokenSymbol && l.sql[t.start] == '(':
 			depth++
 		case t.kind == tokenSymbol && l.sql[t.start] == ')':
 			depth--
-		case t.kind == tokenParam && depth == 0 && name.kind == tokenName && sign.kind == tokenSymbol && l.sql[sign.start] == '=':
-			named[l.name(name)] = true
 		}
-		name, sign = sign, t
+		condition = append(condition, t)
 	}
+}
+
+// equal returns the column of a condition that says of one that it equals a
+// parameter, and nothing else; else nothing.
+func (l *lexer) equal(condition []token) string {
+	n := len(condition) - 3
+	if n < 0 || condition[n].kind != tokenName || condition[n+2].kind != tokenParam ||
+		condition[n+1].kind != tokenSymbol || l.sql[condition[n+1].start] != '=' {
+		return ""
+	}
+	for _, t := range condition[:n] { // of a qualifier
+		if t.kind != tokenName && (t.kind != tokenSymbol || l.sql[t.start] != '.') {
+			return ""
+		}
+	}
+	return l.name(condition[n])
 }
 
 // compared returns the columns that an update may change: those it sets, or all
