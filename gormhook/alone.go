@@ -19,7 +19,7 @@ func (h *hook) alone(db *gorm.DB, op trail.Operation, p processor) bool {
 	stmt := db.Statement
 	switch {
 	case h.dialect != postgresName, h.plugin.KeepTransaction, h.plugin.Portable, h.plugin.BestEffort, h.plugin.MaxRows > 0,
-		db.DryRun, stmt.Schema == nil, stmt.TableExpr != nil, len(stmt.Joins) > 0,
+		db.DryRun, stmt.Schema == nil, textual(stmt), len(stmt.Joins) > 0,
 		transaction(stmt.ConnPool) != nil, trail.Skipped(stmt.Context):
 		return false
 	}

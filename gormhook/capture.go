@@ -231,7 +231,8 @@ func (h *hook) tableKey(s *subject, name string) tableKey {
 // tableText returns the name of the table as the statement writes it.
 func (c *capture) tableText(query string) string {
 	stmt := c.db.Statement
-	if stmt.TableExpr == nil && stmt.Table != "" {
+	named := stmt.Table != "" && !textual(stmt)
+	if named {
 		if name, ok := c.hook.quoted.load(stmt.Table); ok {
 			return name
 		}
@@ -240,7 +241,7 @@ func (c *capture) tableText(query string) string {
 	if !ok {
 		return stmt.Table // of an unusual statement, or of a value's own query
 	}
-	if stmt.TableExpr == nil && stmt.Table != "" {
+	if named {
 		c.hook.quoted.keep(stmt.Table, p.table, 0)
 	}
 	return p.table

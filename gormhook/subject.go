@@ -12,6 +12,7 @@ import (
 	"github.com/google/uuid"
 	"github.com/jinzhu/inflection"
 	"gorm.io/gorm"
+	"gorm.io/gorm/clause"
 	"gorm.io/gorm/schema"
 
 	"github.com/infrakitchen/audit/trail"
@@ -101,16 +102,50 @@ func (s *subjects) tell(sch *schema.Schema) {
 	s.told.Store(sch, true)
 }
 
-// subjectOf returns the subject of a statement. Where its table is an
-// expression, GORM knows an alias at best, and the text says what it is.
+// subjectOf returns the subject of a statement. Where the text alone says which
+// table it is, GORM knows an alias at best.
 func (h *hook) subjectOf(stmt *gorm.Statement, query string) *subject {
 	table := stmt.Table
-	if stmt.TableExpr != nil {
+	if textual(stmt) {
 		if read, ok := h.parse(query); ok {
 			table = strings.Join(read.names, ".")
+		} else if s := summaryOf(query, h.dialect, nil); s.table != "" {
+			table = s.table
 		}
 	}
 	return h.subjects.named(&h.plugin, stmt.Schema, table)
+}
+
+// textual reports whether a statement may be of another table than GORM's
+// Statement.Table: that is an expression, or a clause of the caller's names one.
+func textual(stmt *gorm.Statement) bool {
+	if stmt.TableExpr != nil {
+		return true
+	}
+	for _, name := range []string{"INSERT", "UPDATE", "FROM"} {
+		c, ok := stmt.Clauses[name]
+		if !ok {
+			continue
+		}
+		table := clause.Table{}
+		switch e := c.Expression.(type) {
+		case nil:
+		case clause.Insert:
+			table = e.Table
+		case clause.Update:
+			table = e.Table
+		case clause.From:
+			if len(e.Tables) > 0 {
+				return true
+			}
+		default:
+			return true
+		}
+		if c.Builder != nil || table.Name != "" && table.Name != clause.CurrentTable && table.Name != stmt.Table {
+			return true
+		}
+	}
+	return false
 }
 
 func (s *subjects) named(p *Plugin, sch *schema.Schema, table string) *subject {
