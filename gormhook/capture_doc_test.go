@@ -104,6 +104,10 @@ with its entry, although its context ended while it waited for a lock: the answe
 came too late. Where an application sets search_path or its role in SQL, each
 audited write asks for the table that its name means, which takes a round trip.
 
+Where another connection drops a column, the next write to its table fails if it
+is in a transaction of PostgreSQL's: run that again, as after a serialization
+failure.
+
 A column of type json, not jsonb, that holds \u0000 or a number beyond numeric
 cannot be imaged: the write fails. So does one of a row whose key takes more than
 2.6 kB, which does not fit in an index.
