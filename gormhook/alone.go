@@ -41,8 +41,8 @@ func (h *hook) alone(db *gorm.DB, op trail.Operation, p processor) bool {
 	return !h.foreign.in(p) && !associated(stmt, op) && !scans(stmt, op, s)
 }
 
-// scans reports whether the application's own code reads what comes back, and
-// may refuse it: GORM would roll the change back.
+// scans reports whether what comes back may not be taken, by the application's own
+// code or by a field that is too small: GORM would roll the change back.
 func scans(stmt *gorm.Statement, op trail.Operation, s *subject) bool {
 	if _, asked := stmt.Clauses["RETURNING"]; asked {
 		return s.scans
@@ -53,17 +53,37 @@ func scans(stmt *gorm.Statement, op trail.Operation, s *subject) bool {
 var scannerType = reflect.TypeFor[sql.Scanner]()
 
 // scanner reports whether a field is filled in by code that may fail on what the
-// database returns. The scanners of database/sql, of GORM and of UUIDs do not;
-// but infinity does not fit into a time.Time.
+// database returns. The scanners of database/sql, of GORM and of UUIDs do not; but
+// infinity does not fit into a time.Time, and a number may be out of range.
 func scanner(f *schema.Field) bool {
 	t := f.IndirectFieldType
 	switch {
 	case f.Serializer != nil, strings.Contains(strings.ToLower(f.DefaultValue), "infinity"):
 		return true
+	case narrow(f):
+		return true
 	case t.PkgPath() == "database/sql", t.PkgPath() == "gorm.io/gorm", t.Kind() == reflect.Array && t.Len() == 16:
 		return false
 	default:
 		return reflect.PointerTo(t).Implements(scannerType)
+	}
+}
+
+// narrow reports whether a number in a field's column may be out of its range:
+// the field has fewer than 64 bits, or no sign. A key of 32 bits or more does not
+// count, as it counts up from one.
+func narrow(f *schema.Field) bool {
+	t := f.IndirectFieldType
+	if t.PkgPath() == "database/sql" && t.Kind() == reflect.Struct && t.NumField() > 0 {
+		t = t.Field(0).Type // of sql.NullInt32 and the like
+	}
+	switch t.Kind() {
+	case reflect.Int, reflect.Int8, reflect.Int16, reflect.Int32, reflect.Int64, reflect.Float32, reflect.Float64:
+		return f.DBName != "" && t.Bits() < 64 && !(f.PrimaryKey && t.Bits() == 32)
+	case reflect.Uint, reflect.Uint8, reflect.Uint16, reflect.Uint32, reflect.Uint64:
+		return f.DBName != "" && !(f.PrimaryKey && t.Bits() >= 32)
+	default:
+		return false
 	}
 }
 

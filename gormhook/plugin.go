@@ -71,7 +71,9 @@ type Plugin struct {
 
 	// KeepTransaction keeps the BEGIN and COMMIT of GORM's implicit
 	// transaction around single statements on PostgreSQL, which are otherwise
-	// skipped if nothing else would be in it.
+	// skipped if nothing else would be in it, and nothing comes back that the
+	// caller may be unable to take: through code of the application's, or in a
+	// field of less than 64 bits or without a sign that is not the key.
 	KeepTransaction bool
 
 	// Portable uses the portable path on PostgreSQL as well.

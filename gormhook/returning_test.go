@@ -1,6 +1,7 @@
 package gormhook_test
 
 import (
+	"database/sql"
 	"errors"
 	"strings"
 	"testing"
@@ -90,5 +91,41 @@ func TestReturningThatCannotBeRead(t *testing.T) {
 		if n := d.count(t, "dishes", "taste = 'good'"); n != 1 || d.count(t, "dishes", "1 = 1") != 1 {
 			t.Error("what could not be read was kept")
 		}
+	})
+}
+
+// Cramped has fields that take less than its columns hold.
+type Cramped struct {
+	ID    uint
+	Small int8          `gorm:"type:bigint;default:(abs(-1000))"`
+	Plus  uint          `gorm:"type:bigint"`
+	Maybe sql.NullInt32 `gorm:"type:bigint"`
+}
+
+// Nor is a number that is out of a field's range kept.
+func TestReturningWhatIsOutOfRange(t *testing.T) {
+	onRoutes(t, gormhook.Plugin{}, func(t *testing.T, d *fixture) {
+		d.run(t, `CREATE TABLE crampeds (id bigint PRIMARY KEY, small bigint DEFAULT (abs(-1000)), plus bigint, maybe bigint)`)
+		must(t, d.db.Create(&Cramped{ID: 1, Small: 1, Plus: 1})) // the table is known from now on
+		for range 2 {
+			if err := d.db.Create(&Cramped{ID: 2}).Error; err == nil {
+				t.Error("1000 is in eight bits")
+			}
+			for column, value := range map[string]string{"small": "small + 1000", "plus": "plus - 10", "maybe": "1 + 4294967296"} {
+				var list []Cramped
+				if err := d.db.Model(&list).Clauses(clause.Returning{}).Where("id = 1").Update(column, gorm.Expr(value)).Error; err == nil {
+					t.Errorf("%s is %v", column, list)
+				}
+			}
+		}
+		d.wants(t, "insert cramped 1")
+		if d.count(t, "crampeds", "1 = 1") != 1 || d.count(t, "crampeds", "small = 1 AND plus = 1 AND maybe IS NULL") != 1 {
+			t.Error("what could not be read was kept")
+		}
+		d.run(t, `UPDATE crampeds SET small = 1000`)
+		if err := d.db.Clauses(clause.Returning{}).Where("id = 1").Delete(&[]Cramped{}).Error; err == nil {
+			t.Error("1000 is in eight bits")
+		}
+		d.wants(t)
 	})
 }
