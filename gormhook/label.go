@@ -38,10 +38,15 @@ func (c *capture) names(s *subject, t *table) []string {
 		if v.Type() != s.schema.ModelType || c.deleted && !keyed(stmt, s.schema, v) {
 			return nil
 		}
-		if _, creating := stmt.Clauses["VALUES"]; !creating && !keyed(stmt, s.schema, v) {
+		_, creating := stmt.Clauses["VALUES"]
+		if !creating && !keyed(stmt, s.schema, v) {
 			return nil
 		}
-		return []string{nameOf(v)}
+		name := nameOf(v)
+		if !creating && name == s.blank {
+			return nil // it says which row, and nothing of it
+		}
+		return []string{name}
 	case reflect.Slice, reflect.Array:
 		if _, creating := stmt.Clauses["VALUES"]; !creating || v.Len() == 0 {
 			return nil

@@ -34,6 +34,7 @@ type subject struct {
 	excluded   bool
 	schema     *schema.Schema // nil for a table without a model
 	namer      bool
+	blank      string // the label of a row of which nothing is known
 	name       string // the column that labels a row
 	// softDelete is the column that marks a row as deleted, or empty.
 	softDelete string
@@ -303,7 +304,9 @@ func (s *subject) readModel(sch *schema.Schema, owns bool) {
 		s.model = m.AuditModel()
 		s.excluded = s.model == ""
 	}
-	_, s.namer = v.(Namer)
+	if n, ok := v.(Namer); ok {
+		s.namer, s.blank = true, blank(n)
+	}
 	s.scans = slices.ContainsFunc(sch.Fields, scanner)
 	s.scansDefaults = slices.ContainsFunc(sch.FieldsWithDefaultDBValue, scanner)
 	if blank, ok := sch.ModelType.FieldByName("_"); ok {
@@ -324,6 +327,12 @@ func (s *subject) readModel(sch *schema.Schema, owns bool) {
 			s.name = s.names.kept(f.DBName)
 		}
 	}
+}
+
+// blank returns the label of a value that is all zero, if it has one.
+func blank(n Namer) (name string) {
+	defer func() { _ = recover() }() // such a value need not exist
+	return trail.Printable(n.AuditName(), maxName)
 }
 
 // spellKey spells an entity id that a request gave as the trail spells that of a
