@@ -37,7 +37,7 @@ func summaryOf(sql, dialect string, passed func(table string) bool) summary {
 	first := true // of a statement
 	looking, analyzed := false, false
 	creating, as := false, false // CREATE, and the AS before a query
-	depth := 0 // of brackets
+	depth := 0                   // of brackets
 	statements := 0
 	var body int // of BEGIN and CASE in a trigger or a function, whose content is not run
 	var bodied bool
