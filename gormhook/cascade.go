@@ -3,8 +3,6 @@ package gormhook
 import (
 	"slices"
 	"strings"
-
-	"github.com/infrakitchen/audit/trail"
 )
 
 // cascade is everything that a statement changes beyond its own rows. The rows
@@ -13,6 +11,10 @@ import (
 type cascade struct {
 	rows *dependents // of the statement itself
 	deps []*dependents
+	// followed are the foreign keys on the way, those without rows of their own too.
+	followed []*dependents
+	// became is what became of the rows that changed, by their names.
+	became map[string]*image
 	// known are the rows that were read; gone are those of them that will be
 	// deleted.
 	known, gone map[string]bool
@@ -24,10 +26,14 @@ type dependents struct {
 	*writer // of their table
 	by      reference
 	action  action
-	removed bool        // by the foreign key
+	deleted bool        // what they refer to is
+	removed bool        // so are they, by the foreign key
 	to      *dependents // what they refer to
-	before  []*image
-	changes []change
+	// referred are the rows of that, byKey the same by what is referred to, once
+	// somebody has asked.
+	referred []*image
+	byKey    map[string]*image
+	before   []*image
 }
 
 // followers locks and reads what changes along with rows of the statement. It
@@ -36,11 +42,24 @@ func (w *writer) followers(rows []*image) (*cascade, error) {
 	if !w.table.followed(w.parsed) {
 		return nil, nil //nolint:nilnil // as documented
 	}
-	c := &cascade{rows: &dependents{writer: w}, known: map[string]bool{}, gone: map[string]bool{}}
+	if enforced, err := w.enforced(); !enforced {
+		return nil, err //nolint:nilnil // as documented
+	}
+	c := &cascade{rows: &dependents{writer: w}, became: map[string]*image{}, known: map[string]bool{}, gone: map[string]bool{}}
 	for _, r := range rows {
 		c.known[w.rowName(r)], c.gone[w.rowName(r)] = true, w.parsed.removes()
 	}
 	return c, c.follow(c.rows, rows, w.parsed.removes(), w.parsed.sets)
+}
+
+// enforced reports whether the database acts on foreign keys. SQLite does so
+// only if the connection asks for it, and no transaction can change that.
+func (w *writer) enforced() (bool, error) {
+	if w.postgres() {
+		return true, nil
+	}
+	text, _, err := queryText(w.ctx, w.pool, `PRAGMA foreign_keys`)
+	return text == "1", err
 }
 
 // follow continues from rows that are deleted, or whose columns change.
@@ -54,7 +73,8 @@ func (c *cascade) follow(to *dependents, rows []*image, deleted bool, changes fu
 		if err != nil {
 			return err
 		}
-		d.action, d.removed = act, deleted && act == actionCascade
+		d.action, d.deleted, d.removed, d.referred = act, deleted, deleted && act == actionCascade, rows
+		c.followed = append(c.followed, d)
 		if err := d.read(rows); err != nil {
 			return err
 		}
@@ -93,6 +113,15 @@ func newDependents(to *dependents, ref reference) (*dependents, error) {
 	return &dependents{writer: &writer{request: &r, parsed: p, hook: h}, by: ref, to: to}, nil
 }
 
+// rowsOf is the table as it appears in FROM: without the tables that inherit
+// from it, to which a foreign key does not apply.
+func (d *dependents) rowsOf() string {
+	if d.postgres() && !d.table.partitioned {
+		return `ONLY ` + d.by.table
+	}
+	return d.by.table
+}
+
 // rowName identifies a row among those of all tables.
 func (w *writer) rowName(img *image) string {
 	if w.postgres() {
@@ -121,7 +150,7 @@ func (d *dependents) referring(rows []*image) ([]*image, error) {
 		for i, img := range rows {
 			args[i] = img.id
 		}
-		return d.images(`SELECT `+d.imageList(d.idExpr(""), "")+` FROM `+d.by.table+
+		return d.images(`SELECT `+d.imageList(d.idExpr(""), "")+` FROM `+d.rowsOf()+
 			` WHERE (`+quoted(d.by.columns)+`) IN (SELECT `+quoted(d.by.refers)+` FROM `+d.to.parsed.table+
 			` WHERE `+d.to.idExpr("")+` IN (?`+strings.Repeat(`, ?`, len(rows)-1)+`))`, args...)
 	}
@@ -130,7 +159,7 @@ func (d *dependents) referring(rows []*image) ([]*image, error) {
 		ids[i], places[i] = img.id, img.place()
 	}
 	const mine, theirs = `audit__referring`, `audit__referred`
-	text := `SELECT ` + d.imageList(d.idExpr(mine), mine) + ` FROM ` + d.by.table + ` AS ` + mine +
+	text := `SELECT ` + d.imageList(d.idExpr(mine), mine) + ` FROM ` + d.rowsOf() + ` AS ` + mine +
 		` JOIN ` + d.to.parsed.table + ` AS ` + theirs + ` ON `
 	for i, column := range d.by.columns {
 		if i > 0 {
@@ -148,153 +177,4 @@ func quoted(columns []string) string {
 		list[i] = quote(name)
 	}
 	return strings.Join(list, `, `)
-}
-
-// entries makes the entries of what changed along with what the statement did
-// to its own rows.
-func (c *cascade) entries(by *capture, own []change) ([]trail.Entry, error) {
-	if c == nil {
-		return nil, nil
-	}
-	c.rows.changes = own
-	var entries []trail.Entry
-	for _, d := range c.deps {
-		if err := d.became(); err != nil {
-			return nil, err
-		}
-		if d.subject.excluded {
-			continue
-		}
-		made, _, err := by.entries(d.request, d.parsed, d.changes)
-		if err != nil {
-			return nil, err
-		}
-		entries = append(entries, made...)
-	}
-	return entries, nil
-}
-
-// became finds out what became of the rows: those that no longer exist are
-// deleted. If nothing identifies a row, it is what the foreign key makes of it.
-func (d *dependents) became() error {
-	after := make(map[string]*image, len(d.before))
-	same := func(img *image) string { return img.id }
-	switch {
-	case !d.recognised():
-		d.predict(after)
-	default:
-		if d.postgres() { // its place has changed there
-			same = func(img *image) string { return img.entity }
-		}
-		for some := range slices.Chunk(d.before, maxList) {
-			images, err := d.reread(some)
-			if err != nil {
-				return err
-			}
-			for _, img := range images {
-				after[same(img)] = img
-			}
-		}
-	}
-	for _, b := range d.before {
-		d.changes = append(d.changes, change{b, after[same(b)]})
-	}
-	return nil
-}
-
-// recognised reports whether rows can be found again after they have changed.
-func (d *dependents) recognised() bool {
-	key := d.table.key
-	if d.postgres() {
-		key = d.table.identity(d.subject)
-	} else if d.table.rowid {
-		i, _ := d.table.column(d.table.rowidAlias)
-		return d.removed || d.table.rowidAlias == "" || !d.by.has(d.table.columns[i].name)
-	}
-	return key != nil && !slices.ContainsFunc(key, func(i int) bool {
-		name := d.table.columns[i].name
-		return !d.removed && d.by.has(name) || d.subject.rule(name) == ruleOmit
-	})
-}
-
-// reread reads rows that have changed.
-func (d *dependents) reread(rows []*image) ([]*image, error) {
-	if !d.postgres() {
-		ids := make([]string, len(rows))
-		for i, img := range rows {
-			ids[i] = img.id
-		}
-		return d.byID(ids)
-	}
-	const mine, key = `audit__referring`, `audit__key`
-	text := `SELECT ` + d.imageList(d.idExpr(mine), mine) + ` FROM ` + d.by.table + ` AS ` + mine +
-		` JOIN json_populate_recordset(NULL::` + d.by.table + `, $1::json) AS ` + key + ` ON `
-	columns := d.table.identity(d.subject)
-	for n, i := range columns {
-		if n > 0 {
-			text += ` AND `
-		}
-		name := quote(d.table.columns[i].name)
-		text += mine + `.` + name + ` = ` + key + `.` + name
-	}
-	records := make([]string, len(rows))
-	for n, img := range rows {
-		var b jsonObject
-		for _, i := range columns {
-			b.add(d.table.columns[i].name, img.bare(i))
-		}
-		records[n] = string(b.end())
-	}
-	return d.images(text, `[`+strings.Join(records, `,`)+`]`)
-}
-
-// predict computes what the foreign key makes of the rows, except those that it
-// deletes.
-func (d *dependents) predict(after map[string]*image) {
-	if d.removed {
-		return
-	}
-	now := map[string]*image{} // by what was referred to
-	for _, ch := range d.to.changes {
-		if ch.before != nil && ch.after != nil {
-			now[d.to.table.bare(ch.before, d.by.refers)] = ch.after
-		}
-	}
-	for _, b := range d.before {
-		img := &image{id: b.id, values: make([]string, len(b.values))}
-		for i := range b.values {
-			img.values[i] = b.bare(i)
-		}
-		to := now[d.table.bare(b, d.by.columns)]
-		for n, name := range d.by.columns {
-			i, _ := d.table.column(name)
-			switch {
-			case d.action == actionSetNull:
-				img.values[i] = "null"
-			case d.action == actionCascade && to != nil:
-				j, _ := d.to.table.column(d.by.refers[n])
-				img.values[i] = to.bare(j)
-			}
-		}
-		after[img.id] = d.finished(img)
-	}
-}
-
-// bare returns the values of columns as they are beneath their masks.
-func (t *table) bare(img *image, columns []string) string {
-	values := make([]string, len(columns))
-	for n, name := range columns {
-		if i, ok := t.column(name); ok {
-			values[n] = img.bare(i)
-		}
-	}
-	return strings.Join(values, ",")
-}
-
-// bare returns the ith value as it is beneath its mask.
-func (img *image) bare(i int) string {
-	if secret, masked := img.secrets[i]; masked {
-		return secret
-	}
-	return img.values[i]
 }

@@ -1,5 +1,7 @@
 package gormhook_test
 
+import "slices"
+
 // chapters are the trials as docs/capture.md lists them.
 func chapters() []chapter {
 	return []chapter{
@@ -9,7 +11,7 @@ func chapters() []chapter {
 		{"Update", updates()},
 		{"Delete", deletes()},
 		{"Associations", associations()},
-		{"Foreign keys", cascades()},
+		{"Foreign keys", slices.Concat(cascades(), outcomes())},
 		{"Keys, columns and names", shapes()},
 		{"Tables", tables()},
 		{"Values", values()},

@@ -2,6 +2,7 @@ package gormhook_test
 
 import (
 	"context"
+	"slices"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -24,7 +25,18 @@ type fixture struct {
 // onRoutes runs f on a database of each route, with the plugin p.
 func onRoutes(t *testing.T, p gormhook.Plugin, f func(t *testing.T, d *fixture), tables ...string) {
 	t.Helper()
-	for _, r := range routes() {
+	on(t, routes(), p, f, tables...)
+}
+
+// onPostgres is onRoutes for what PostgreSQL alone has.
+func onPostgres(t *testing.T, p gormhook.Plugin, f func(t *testing.T, d *fixture), tables ...string) {
+	t.Helper()
+	on(t, slices.DeleteFunc(routes(), func(r route) bool { return r.engine != postgresEngine }), p, f, tables...)
+}
+
+func on(t *testing.T, list []route, p gormhook.Plugin, f func(t *testing.T, d *fixture), tables ...string) {
+	t.Helper()
+	for _, r := range list {
 		t.Run(r.name, func(t *testing.T) {
 			portable := r.plugin.Portable
 			r.plugin = p

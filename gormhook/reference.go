@@ -13,6 +13,8 @@ type reference struct {
 	refers   []string // the columns they refer to
 	onDelete action
 	onUpdate action
+	// nulled are the columns that ON DELETE sets, if not all of them.
+	nulled []string
 }
 
 // action is what happens to the referring rows.
@@ -56,6 +58,11 @@ func (r *reference) moved(deleted bool, changes func(column string) bool) action
 // has reports whether the foreign key is of a column.
 func (r *reference) has(column string) bool {
 	return slices.ContainsFunc(r.columns, func(name string) bool { return strings.EqualFold(name, column) })
+}
+
+// nulls reports whether ON DELETE SET NULL or SET DEFAULT sets a column.
+func (r *reference) nulls(column string) bool {
+	return len(r.nulled) == 0 || slices.Contains(r.nulled, column)
 }
 
 // followed reports whether other rows change along with those of a statement.

@@ -33,5 +33,5 @@ func relations() []*relation {
 		{table: "parchments", model: "parchment", of: &Parchment{}},
 		{table: "exhibits", model: "exhibit", on: postgresEngine, ahead: exhibitTypes, of: &Exhibit{}},
 		{table: "slots", model: "slot", of: &Slot{}},
-	}, slices.Concat(handmade(), referring())...)
+	}, slices.Concat(handmade(), referring(), keyed())...)
 }

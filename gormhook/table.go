@@ -51,10 +51,12 @@ type table struct {
 	plain  bool // an ordinary or partitioned table, without rules
 	// elsewhere: writes may go elsewhere, where nobody counts them.
 	elsewhere bool
-	columns   []column
-	key       []int           // the primary key, else nil
-	unique    [][]int         // further unique keys, without a condition
-	strong    map[string]bool // PostgreSQL: columns of unique keys, which foreign keys may refer to
+	// partitioned: PostgreSQL: a row may move from one partition to another.
+	partitioned bool
+	columns     []column
+	key         []int           // the primary key, else nil
+	unique      [][]int         // further unique keys, without a condition
+	strong      map[string]bool // PostgreSQL: columns of unique keys, which foreign keys may refer to
 	// conflicts are, on SQLite, all unique keys, partial ones included; nil
 	// stands for one over expressions.
 	conflicts  [][]int

@@ -11,13 +11,15 @@ import (
 // its columns with their types (for a domain, its base type), its unique keys,
 // its triggers (pg_trigger.tgtype: 1 row, 2 before, 4 insert, 16 update, 64
 // instead) and rules, and the foreign keys that change rows along with its own,
-// except those that partitions of the other table have inherited from it. A
-// trigger may belong to a partition, or to an inheriting table, alone.
+// except those that partitions of the other table have inherited from it. The
+// columns that ON DELETE sets are known since PostgreSQL 15. A trigger may belong
+// to a partition, or to an inheriting table, alone.
 const postgresTable = `
 WITH RECURSIVE tree(oid) AS (
 	SELECT to_regclass($1::text)::oid UNION SELECT i.inhrelid FROM pg_inherits i JOIN tree ON i.inhparent = tree.oid
 )
 SELECT json_build_object(
+	'partitioned', c.relkind = 'p',
 	'plain', c.relkind IN ('r', 'p') AND NOT c.relhasrules,
 	'ruled', EXISTS (SELECT 1 FROM pg_rewrite w WHERE w.ev_class = c.oid AND w.ev_type <> '1'),
 	'columns', (
@@ -81,6 +83,11 @@ SELECT json_build_object(
 				FROM unnest(f.confkey) WITH ORDINALITY AS k(attnum, n)
 				JOIN pg_attribute a ON a.attrelid = f.confrelid AND a.attnum = k.attnum
 			),
+			'nulled', (
+				SELECT json_agg(a.attname)
+				FROM jsonb_array_elements_text(nullif(to_jsonb(f.*) -> 'confdelsetcols', 'null')) AS k(attnum)
+				JOIN pg_attribute a ON a.attrelid = f.conrelid AND a.attnum = k.attnum::int
+			),
 			'ondelete', f.confdeltype,
 			'onupdate', f.confupdtype
 		) ORDER BY f.oid)
@@ -100,6 +107,7 @@ func (t *table) readPostgres(ctx context.Context, pool gorm.ConnPool, name strin
 		return err
 	}
 	var read struct {
+		Partitioned  bool
 		Plain, Ruled bool
 		Columns      []struct {
 			Name, Type string
@@ -115,6 +123,7 @@ func (t *table) readPostgres(ctx context.Context, pool gorm.ConnPool, name strin
 		References    []struct {
 			Table              string
 			Columns, Refers    []string
+			Nulled             []string
 			OnDelete, OnUpdate string
 		}
 	}
@@ -122,6 +131,7 @@ func (t *table) readPostgres(ctx context.Context, pool gorm.ConnPool, name strin
 		return err
 	}
 	t.exists, t.plain, t.elsewhere = true, read.Plain, read.Ruled
+	t.partitioned = read.Partitioned
 	t.before, t.rewritten, t.after, t.deferred = read.Before, read.Before, read.After, read.Deferred
 	for _, c := range read.Columns {
 		k, text := postgresKind(c.Type)
@@ -141,7 +151,10 @@ func (t *table) readPostgres(ctx context.Context, pool gorm.ConnPool, name strin
 		t.unique = append(t.unique, key)
 	}
 	for _, r := range read.References {
-		t.references = append(t.references, reference{r.Table, r.Columns, r.Refers, actionOf(r.OnDelete), actionOf(r.OnUpdate)})
+		t.references = append(t.references, reference{
+			table: r.Table, columns: r.Columns, refers: r.Refers, nulled: r.Nulled,
+			onDelete: actionOf(r.OnDelete), onUpdate: actionOf(r.OnUpdate),
+		})
 	}
 	t.strong = make(map[string]bool, len(read.Strong))
 	for _, name := range read.Strong {
