@@ -49,7 +49,7 @@ func (w *writer) followers(rows []*image) (*cascade, error) {
 	for _, r := range rows {
 		c.known[w.rowName(r)], c.gone[w.rowName(r)] = true, w.parsed.removes()
 	}
-	return c, c.follow(c.rows, rows, w.parsed.removes(), w.parsed.sets)
+	return c, c.follow(c.rows, rows, w.parsed.removes(), w.table.changedBy(w.parsed.sets))
 }
 
 // enforced reports whether the database acts on foreign keys. SQLite does so
@@ -92,7 +92,7 @@ func (c *cascade) follow(to *dependents, rows []*image, deleted bool, changes fu
 		if len(d.before) > 0 {
 			c.deps = append(c.deps, d)
 		}
-		if err := c.follow(d, next, d.removed, ref.has); err != nil {
+		if err := c.follow(d, next, d.removed, d.table.changedBy(ref.has)); err != nil {
 			return err
 		}
 	}

@@ -44,3 +44,6 @@ func NamesKept(t *testing.T, model any, tables []string) (n int) {
 
 // Ours returns the name of the trail's in the text of an error, if there is one.
 func Ours(text string) string { return ourTables.FindString(text) }
+
+// Assigns is assigns.
+var Assigns = assigns

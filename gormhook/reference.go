@@ -72,8 +72,16 @@ func (t *table) followed(p *parsed) bool {
 		return false
 	}
 	return slices.ContainsFunc(t.references, func(r reference) bool {
-		return r.moved(p.removes(), p.sets) != actionNone
+		return r.moved(p.removes(), t.changedBy(p.sets)) != actionNone
 	})
+}
+
+// changedBy reports whether a column may change along with those that are set.
+func (t *table) changedBy(sets func(column string) bool) func(column string) bool {
+	return func(column string) bool {
+		i, ok := t.column(column)
+		return ok && t.columns[i].computed || sets(column)
+	}
 }
 
 // removes reports whether the statement deletes rows, or may to make room.

@@ -43,6 +43,8 @@ type column struct {
 	name string
 	kind kind
 	text bool // PostgreSQL: ::text spells a value as its JSON string would
+	// computed: it is generated, or a trigger may set it.
+	computed bool
 }
 
 // table is what the database knows of a table.

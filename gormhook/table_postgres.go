@@ -3,6 +3,7 @@ package gormhook
 import (
 	"context"
 	"encoding/json"
+	"slices"
 
 	"gorm.io/gorm"
 )
@@ -70,6 +71,11 @@ SELECT json_build_object(
 		WHERE g.tgrelid IN (SELECT oid FROM tree) AND NOT g.tgisinternal AND g.tgenabled <> 'D'
 			AND g.tgtype & 66 = 0 AND g.tgtype & 20 <> 0
 	),
+	'functions', (
+		SELECT json_agg(DISTINCT CASE WHEN l.lanname = 'plpgsql' THEN p.prosrc ELSE '' END)
+		FROM pg_trigger g JOIN pg_proc p ON p.oid = g.tgfoid JOIN pg_language l ON l.oid = p.prolang
+		WHERE g.tgrelid IN (SELECT oid FROM tree) AND NOT g.tgisinternal AND g.tgenabled <> 'D' AND g.tgtype & 16 <> 0
+	),
 	'references', (
 		SELECT json_agg(json_build_object(
 			'table', format('%I.%I', n.nspname, o.relname),
@@ -120,6 +126,7 @@ func (t *table) readPostgres(ctx context.Context, pool gorm.ConnPool, name strin
 		Strong        []string
 		Before, After bool
 		Deferred      bool
+		Functions     []string
 		References    []struct {
 			Table              string
 			Columns, Refers    []string
@@ -135,7 +142,7 @@ func (t *table) readPostgres(ctx context.Context, pool gorm.ConnPool, name strin
 	t.before, t.rewritten, t.after, t.deferred = read.Before, read.Before, read.After, read.Deferred
 	for _, c := range read.Columns {
 		k, text := postgresKind(c.Type)
-		t.columns = append(t.columns, column{name: c.Name, kind: k, text: text})
+		t.columns = append(t.columns, column{name: c.Name, kind: k, text: text, computed: c.Generated})
 		t.rewritten = t.rewritten || c.Generated
 	}
 	for _, k := range read.Keys {
@@ -156,6 +163,9 @@ func (t *table) readPostgres(ctx context.Context, pool gorm.ConnPool, name strin
 			onDelete: actionOf(r.OnDelete), onUpdate: actionOf(r.OnUpdate),
 		})
 	}
+	t.compute(func(column string) bool {
+		return slices.ContainsFunc(read.Functions, func(source string) bool { return assigns(source, column) })
+	})
 	t.strong = make(map[string]bool, len(read.Strong))
 	for _, name := range read.Strong {
 		t.strong[name] = true

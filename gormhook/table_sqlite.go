@@ -91,8 +91,9 @@ func (t *table) readSQLite(ctx context.Context, pool gorm.ConnPool, name string)
 				integer = c.Name
 			}
 		}
-		t.columns = append(t.columns, column{name: c.Name, kind: sqliteKind(c.Type)})
-		t.rewritten = t.rewritten || c.Hidden == 2 || c.Hidden == 3 // generated
+		generated := c.Hidden == 2 || c.Hidden == 3
+		t.columns = append(t.columns, column{name: c.Name, kind: sqliteKind(c.Type), computed: generated})
+		t.rewritten = t.rewritten || generated
 	}
 	for _, name := range []string{"rowid", "_rowid_", "oid"} {
 		if i, taken := t.column(name); t.rowidName == "" && (!taken || t.columns[i].name == integer && len(keyed) == 1) {
@@ -126,6 +127,9 @@ func (t *table) readSQLite(ctx context.Context, pool gorm.ConnPool, name string)
 	t.after = len(read.Triggers) > 0
 	t.rewritten = t.rewritten || t.after
 	t.refer(read.References)
+	t.compute(func(column string) bool {
+		return slices.ContainsFunc(read.Triggers, func(sql string) bool { return names(sql, sqliteName, column) })
+	})
 	return nil
 }
 
