@@ -9,7 +9,7 @@ import (
 )
 
 // postgresTable reads all that capture needs to know about a table, in one row:
-// its columns with their types (for a domain, its base type), its unique keys,
+// its columns with their types (beneath all domains), its unique keys,
 // its triggers (pg_trigger.tgtype: 1 row, 2 before, 4 insert, 16 update, 64
 // instead) and rules, and the foreign keys that change rows along with its own,
 // except those that partitions of the other table have inherited from it. The
@@ -26,13 +26,21 @@ SELECT json_build_object(
 	'columns', (
 		SELECT json_agg(json_build_object(
 			'name', a.attname,
-			'type', CASE WHEN e.oid IS NULL THEN b.typname ELSE e.typname || '[]' END,
+			'type', (
+				WITH RECURSIVE base(oid, depth, arrays) AS (
+					SELECT a.atttypid, 0, 0
+					UNION ALL
+					SELECT CASE WHEN t.typtype = 'd' THEN t.typbasetype ELSE t.typelem END, depth + 1,
+						arrays + CASE WHEN t.typtype = 'd' THEN 0 ELSE 1 END
+					FROM base JOIN pg_type t ON t.oid = base.oid
+					WHERE t.typtype = 'd' OR t.typcategory = 'A' AND t.typelem <> 0
+				)
+				SELECT t.typname || repeat('[]', arrays)
+				FROM base JOIN pg_type t ON t.oid = base.oid ORDER BY depth DESC LIMIT 1
+			),
 			'generated', a.attgenerated <> ''
 		) ORDER BY a.attnum)
 		FROM pg_attribute a
-		JOIN pg_type t ON t.oid = a.atttypid
-		JOIN pg_type b ON b.oid = CASE WHEN t.typtype = 'd' THEN t.typbasetype ELSE t.oid END
-		LEFT JOIN pg_type e ON e.oid = b.typelem AND b.typcategory = 'A'
 		WHERE a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped
 	),
 	'keys', (
