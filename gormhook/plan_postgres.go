@@ -51,6 +51,9 @@ func planPostgres(query string, params int, s *subject, t *table, v variant) *pl
 	if !ok || !t.plain || t.after || parsed.from != "" || t.followed(parsed) {
 		return &plan{}
 	}
+	if t.inherited && parsed.verb != verbInsert {
+		return &plan{} // a key may be that of several rows
+	}
 	p := &planner{parsed: parsed, subject: s, table: t, variant: v, params: params}
 	if strings.Contains(parsed.table, ".") && strings.Contains(parsed.returning, parsed.table) {
 		return &plan{} // RETURNING "s"."t"."c" is not possible with a CTE

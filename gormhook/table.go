@@ -55,10 +55,13 @@ type table struct {
 	elsewhere bool
 	// partitioned: PostgreSQL: a row may move from one partition to another.
 	partitioned bool
-	columns     []column
-	key         []int           // the primary key, else nil
-	unique      [][]int         // further unique keys, without a condition
-	strong      map[string]bool // PostgreSQL: columns of unique keys, which foreign keys may refer to
+	// inherited: PostgreSQL: a row may be of a table that inherits from this one,
+	// with a key that one of its own has too.
+	inherited bool
+	columns   []column
+	key       []int           // the primary key, else nil
+	unique    [][]int         // further unique keys, without a condition
+	strong    map[string]bool // PostgreSQL: columns of unique keys, which foreign keys may refer to
 	// conflicts are, on SQLite, all unique keys, partial ones included; nil
 	// stands for one over expressions.
 	conflicts  [][]int

@@ -22,6 +22,7 @@ WITH RECURSIVE tree(oid) AS (
 SELECT json_build_object(
 	'partitioned', c.relkind = 'p',
 	'plain', c.relkind IN ('r', 'p') AND NOT c.relhasrules,
+	'inherited', c.relkind <> 'p' AND EXISTS (SELECT 1 FROM pg_inherits i WHERE i.inhparent = c.oid),
 	'ruled', EXISTS (SELECT 1 FROM pg_rewrite w WHERE w.ev_class = c.oid AND w.ev_type <> '1'),
 	'columns', (
 		SELECT json_agg(json_build_object(
@@ -121,9 +122,9 @@ func (t *table) readPostgres(ctx context.Context, pool gorm.ConnPool, name strin
 		return err
 	}
 	var read struct {
-		Partitioned  bool
-		Plain, Ruled bool
-		Columns      []struct {
+		Plain, Partitioned bool
+		Inherited, Ruled   bool
+		Columns            []struct {
 			Name, Type string
 			Generated  bool
 		}
@@ -146,7 +147,7 @@ func (t *table) readPostgres(ctx context.Context, pool gorm.ConnPool, name strin
 		return err
 	}
 	t.exists, t.plain, t.elsewhere = true, read.Plain, read.Ruled
-	t.partitioned = read.Partitioned
+	t.partitioned, t.inherited = read.Partitioned, read.Inherited
 	t.before, t.rewritten, t.after, t.deferred = read.Before, read.Before, read.After, read.Deferred
 	for _, c := range read.Columns {
 		k, text := postgresKind(c.Type)
