@@ -88,7 +88,12 @@ func (c *capture) run(ctx context.Context, query string, args []any, rows bool) 
 	}
 	s := c.hook.subjectOf(stmt, query)
 	if s.excluded {
-		return plain(ctx, c.ConnPool, query, args, rows)
+		if along, err := c.hook.recordsAlong(ctx, beneath(c.ConnPool), s, query); err != nil || !along {
+			if err != nil {
+				return response{}, c.hook.failure(ctx, err)
+			}
+			return plain(ctx, c.ConnPool, query, args, rows)
+		}
 	}
 	if s.invalid != nil {
 		if err := c.hook.failure(ctx, s.invalid); !c.hook.plugin.BestEffort {
@@ -146,7 +151,7 @@ func (c *capture) once(r *request) (response, error) {
 		return response{}, h.failure(r.ctx, err)
 	}
 	defer r.fail() // unless something has settled it
-	if h.plugin.MaxRows > 0 {
+	if h.plugin.MaxRows > 0 && !r.subject.excluded {
 		if done, out, err := c.bounded(r); done {
 			return out, err
 		}

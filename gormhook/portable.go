@@ -121,13 +121,18 @@ func (c *capture) steps(r *request) (out response, owned bool, err error) {
 	if err != nil {
 		return response{}, false, c.hook.passed(err)
 	}
-	entries, owned, err := c.entries(r, parsed, changes)
-	if err != nil {
-		return response{}, false, c.hook.failure(r.ctx, err)
+	var entries []trail.Entry
+	if !r.subject.excluded {
+		if entries, owned, err = c.entries(r, parsed, changes); err != nil {
+			return response{}, false, c.hook.failure(r.ctx, err)
+		}
 	}
 	along, err := w.cascade.entries(c, changes)
 	if err != nil {
 		return response{}, false, c.hook.failure(r.ctx, err)
+	}
+	if r.subject.excluded && r.trace == nil && len(along) > 0 {
+		along[0].ID = r.id // of the statement's own trace
 	}
 	entries = append(entries, along...)
 	if err := store.Insert(r.ctx, r.pool, c.hook.dialect, entries); err != nil {
