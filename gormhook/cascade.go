@@ -1,7 +1,9 @@
 package gormhook
 
 import (
+	"errors"
 	"slices"
+	"strconv"
 	"strings"
 )
 
@@ -52,6 +54,10 @@ func (w *writer) followers(rows []*image) (*cascade, error) {
 	return c, c.follow(c.rows, rows, w.parsed.removes(), w.table.changedBy(w.parsed.sets))
 }
 
+// errBeyond says that a statement, which is yet to be run, changes more rows
+// than Plugin.MaxRows along with its own.
+var errBeyond = errors.New("more rows change along than are imaged")
+
 // enforced reports whether the database acts on foreign keys. SQLite does so
 // only if the connection asks for it, and no transaction can change that.
 func (w *writer) enforced() (bool, error) {
@@ -75,7 +81,11 @@ func (c *cascade) follow(to *dependents, rows []*image, deleted bool, changes fu
 		}
 		d.action, d.deleted, d.removed, d.referred = act, deleted, deleted && act == actionCascade, rows
 		c.followed = append(c.followed, d)
-		if err := d.read(rows); err != nil {
+		most := d.hook.plugin.MaxRows
+		if most > 0 {
+			most++ // one more shows that there are too many
+		}
+		if err := d.read(rows, most); err != nil {
 			return err
 		}
 		// Rows may be reached more than once: to be changed, then to be deleted.
@@ -88,6 +98,9 @@ func (c *cascade) follow(to *dependents, rows []*image, deleted bool, changes fu
 		d.before = slices.DeleteFunc(d.before, func(img *image) bool { return c.known[d.rowName(img)] })
 		for _, img := range next {
 			c.known[d.rowName(img)], c.gone[d.rowName(img)] = true, d.removed
+		}
+		if most > 0 && len(next) > 0 && len(c.known) >= most {
+			return errBeyond
 		}
 		if len(d.before) > 0 {
 			c.deps = append(c.deps, d)
@@ -130,21 +143,29 @@ func (w *writer) rowName(img *image) string {
 	return strings.ToLower(bareName(w.parsed.table)) + " " + img.id
 }
 
-// read locks and reads those that refer to rows.
-func (d *dependents) read(rows []*image) error {
+// read locks and reads those that refer to rows, no more than about most of
+// them, if that is not zero.
+func (d *dependents) read(rows []*image, most int) error {
 	for some := range slices.Chunk(rows, maxList) {
-		images, err := d.referring(some)
+		images, err := d.referring(some, most)
 		if err != nil {
 			return err
 		}
 		d.before = append(d.before, images...)
+		if most > 0 && len(d.before) >= most {
+			break // too many already
+		}
 	}
 	d.before = distinct(d.before)
 	return nil
 }
 
-// referring reads those that refer to some rows.
-func (d *dependents) referring(rows []*image) ([]*image, error) {
+// referring reads those that refer to some rows, as read does.
+func (d *dependents) referring(rows []*image, most int) ([]*image, error) {
+	limit := ``
+	if most > 0 {
+		limit = ` LIMIT ` + strconv.Itoa(most)
+	}
 	if !d.postgres() {
 		args := make([]any, len(rows))
 		for i, img := range rows {
@@ -152,7 +173,7 @@ func (d *dependents) referring(rows []*image) ([]*image, error) {
 		}
 		return d.images(`SELECT `+d.imageList(d.idExpr(""), "")+` FROM `+d.rowsOf()+
 			` WHERE (`+quoted(d.by.columns)+`) IN (SELECT `+quoted(d.by.refers)+` FROM `+d.to.parsed.table+
-			` WHERE `+d.to.idExpr("")+` IN (?`+strings.Repeat(`, ?`, len(rows)-1)+`))`, args...)
+			` WHERE `+d.to.idExpr("")+` IN (?`+strings.Repeat(`, ?`, len(rows)-1)+`))`+limit, args...)
 	}
 	ids, places := make([]string, len(rows)), make([]string, len(rows))
 	for i, img := range rows {
@@ -167,7 +188,7 @@ func (d *dependents) referring(rows []*image) ([]*image, error) {
 		}
 		text += mine + `.` + quote(column) + ` = ` + theirs + `.` + quote(d.by.refers[i])
 	}
-	text += ` WHERE ` + theirs + `.ctid = ANY ($1::text[]::tid[]) AND ` + d.idExpr(theirs) + ` = ANY ($2::text[]) FOR UPDATE OF ` + mine
+	text += ` WHERE ` + theirs + `.ctid = ANY ($1::text[]::tid[]) AND ` + d.idExpr(theirs) + ` = ANY ($2::text[])` + limit + ` FOR UPDATE OF ` + mine
 	return d.images(text, textArray(places), textArray(ids))
 }
 

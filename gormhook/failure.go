@@ -164,21 +164,26 @@ func (c *capture) bounded(r *request) (done bool, out response, err error) {
 	if rows <= int64(c.hook.plugin.MaxRows) {
 		return false, out, nil
 	}
-	r.settle(false, false) // a summary is not of a single entity
-	r.mode = summaryMode(r.mode, r.trace != nil)
-	if c.hook.plugin.RefuseAbove {
-		return true, out, fmt.Errorf("%w: more than %d of %s", ErrTooManyRows, c.hook.plugin.MaxRows, r.subject.model)
-	}
 	if transaction(r.pool) != nil {
-		out, _, err = c.whole(r, c.opaque)
+		out, _, err = c.whole(r, c.beyond)
 		return true, out, err
 	}
 	err = inTransaction(r.ctx, r.pool, func(tx gorm.ConnPool) error {
 		r.pool = tx
-		out, _, err = c.opaque(r)
+		out, _, err = c.beyond(r)
 		return err
 	})
 	return true, out, err
+}
+
+// beyond runs a statement that changes too many rows to be imaged, or refuses it.
+func (c *capture) beyond(r *request) (out response, owned bool, err error) {
+	r.settle(false, false) // a summary is not of a single entity
+	r.mode = summaryMode(r.mode, r.trace != nil)
+	if c.hook.plugin.RefuseAbove {
+		return out, false, fmt.Errorf("%w: more than %d of %s", ErrTooManyRows, c.hook.plugin.MaxRows, r.subject.model)
+	}
+	return c.opaque(r)
 }
 
 // summaryMode is which id a summary may take: that of a trace that it makes

@@ -145,3 +145,39 @@ func TestRefuseAbove(t *testing.T) {
 		}
 	}, "tags")
 }
+
+// The rows that change along with a statement's own count too.
+func TestMaxRowsOfCascades(t *testing.T) {
+	onRoutes(t, gormhook.Plugin{MaxRows: 3}, func(t *testing.T, d *fixture) {
+		d.run(t, `INSERT INTO parents VALUES (1), (2)`, `INSERT INTO children VALUES (1, 1), (2, 1), (3, 2), (4, 2), (5, 2)`)
+		must(t, d.db.Table("parents").Where("id = 1").Delete(nil))
+		d.wants(t, "delete parent 1", "delete child 1", "delete child 2")
+		err := d.db.Transaction(func(tx *gorm.DB) error {
+			gone := tx.Table("parents").Where("id = 2").Delete(nil)
+			if gone.RowsAffected != 1 {
+				t.Errorf("%d rows affected, want 1", gone.RowsAffected)
+			}
+			return gone.Error
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+		d.wants(t, "raw delete parent 1")
+		if n := d.count(t, "children", "TRUE"); n != 0 {
+			t.Errorf("%d children are left", n)
+		}
+	}, "parents", "children")
+}
+
+func TestRefuseAboveOfCascades(t *testing.T) {
+	onRoutes(t, gormhook.Plugin{MaxRows: 2, RefuseAbove: true}, func(t *testing.T, d *fixture) {
+		d.run(t, `INSERT INTO parents VALUES (1)`, `INSERT INTO children VALUES (1, 1), (2, 1)`)
+		if err := d.db.Table("parents").Where("id = 1").Delete(nil).Error; !errors.Is(err, gormhook.ErrTooManyRows) {
+			t.Errorf("the error is %v", err)
+		}
+		d.wants(t)
+		if n := d.count(t, "children", "TRUE"); n != 2 {
+			t.Errorf("%d children are left, want 2", n)
+		}
+	}, "parents", "children")
+}

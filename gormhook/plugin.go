@@ -50,8 +50,8 @@ type Plugin struct {
 	// imaged. The default is [RawRecord].
 	Raw RawPolicy
 
-	// MaxRows bounds the rows of one statement that are imaged; zero means no
-	// bound. Above it one summary entry is written, with the condition and the
+	// MaxRows bounds the rows of one statement that are imaged, those that
+	// foreign keys change along with its own included; zero means no bound. Above it one summary entry is written, with the condition and the
 	// number of rows, or, with RefuseAbove, the statement is refused with
 	// [ErrTooManyRows].
 	MaxRows     int

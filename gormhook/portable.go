@@ -118,6 +118,9 @@ func (c *capture) steps(r *request) (out response, owned bool, err error) {
 	default:
 		changes, returned, err = w.insert()
 	}
+	if errors.Is(err, errBeyond) {
+		return c.beyond(r)
+	}
 	if err != nil {
 		return response{}, false, c.hook.passed(err)
 	}
