@@ -140,7 +140,7 @@ func (w *writer) sqliteText(condition string, id any) (text string, args []any) 
 	if p.verb == verbDelete {
 		text = `DELETE FROM ` + text
 	} else {
-		text = `UPDATE ` + text + ` SET ` + p.set
+		text = updateWord(p) + text + ` SET ` + p.set
 	}
 	n := w.count(p.set)
 	if p.from != "" {

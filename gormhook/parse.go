@@ -23,6 +23,7 @@ type parsed struct {
 	insert string // INSERT: the text after the table up to ON CONFLICT or RETURNING
 	tuples int    // INSERT: the number of rows in VALUES; 0 if they come from elsewhere
 	or     bool   // SQLite's INSERT OR ...
+	abort  bool   // SQLite's UPDATE OR ABORT, which replaces no row
 
 	conflict       string // INSERT: from ON CONFLICT up to its WHERE or RETURNING
 	conflictUpdate bool   // it is DO UPDATE

@@ -118,8 +118,11 @@ func (c *capture) steps(r *request) (out response, owned bool, err error) {
 	default:
 		changes, returned, err = w.insert()
 	}
-	if errors.Is(err, errBeyond) {
+	switch {
+	case errors.Is(err, errBeyond):
 		return c.beyond(r)
+	case errors.Is(err, errReplaces):
+		return c.opaque(r)
 	}
 	if err != nil {
 		return response{}, false, c.hook.passed(err)

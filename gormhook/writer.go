@@ -165,6 +165,9 @@ func (w *writer) finished(img *image) *image {
 
 // update locks and reads the rows, changes them, and reads what they became.
 func (w *writer) update() ([]change, *collected, error) {
+	if w.table.replaces && !w.parsed.abort {
+		return w.updateAlone()
+	}
 	before, err := w.lock()
 	if err != nil {
 		return nil, nil, err
