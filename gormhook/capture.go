@@ -88,10 +88,13 @@ func (c *capture) run(ctx context.Context, query string, args []any, rows bool) 
 	}
 	s := c.hook.subjectOf(stmt, query)
 	if s.excluded {
-		if along, err := c.hook.recordsAlong(ctx, beneath(c.ConnPool), s, query); err != nil || !along {
-			if err != nil {
-				return response{}, c.hook.failure(ctx, err)
+		along, err := c.hook.recordsAlong(ctx, beneath(c.ConnPool), s, query)
+		if err != nil {
+			if err := c.hook.failure(ctx, err); !c.hook.plugin.BestEffort {
+				return response{}, err
 			}
+		}
+		if !along {
 			return plain(ctx, c.ConnPool, query, args, rows)
 		}
 	}

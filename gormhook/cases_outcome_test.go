@@ -26,14 +26,16 @@ func keyed() []*relation {
 		{table: "houses", model: "house", ddl: []string{
 			`CREATE TABLE houses (id bigint PRIMARY KEY, street text REFERENCES streets (alias) ON UPDATE CASCADE)`,
 		}},
-		{table: "tribes", model: "tribe", ddl: []string{`CREATE TABLE tribes (id bigint PRIMARY KEY, name text, slug text UNIQUE)`},
+		{
+			table: "tribes", model: "tribe", ddl: []string{`CREATE TABLE tribes (id bigint PRIMARY KEY, name text, slug text UNIQUE)`},
 			ddlOn: map[string][]string{
 				sqliteEngine: {`CREATE TRIGGER tribe_named AFTER UPDATE OF name ON tribes BEGIN UPDATE tribes SET slug = lower(NEW.name) WHERE id = NEW.id; END`},
 				postgresEngine: {
 					`CREATE FUNCTION tribe_named() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN NEW.slug := lower(NEW.name); RETURN NEW; END $$`,
 					`CREATE TRIGGER tribe_named BEFORE UPDATE ON tribes FOR EACH ROW EXECUTE FUNCTION tribe_named()`,
 				},
-			}},
+			},
+		},
 		{table: "feasts", model: "feast", ddl: []string{
 			`CREATE TABLE feasts (id bigint PRIMARY KEY, tribe text REFERENCES tribes (slug) ON UPDATE CASCADE)`,
 		}},
