@@ -106,8 +106,9 @@ func (w *worker) restore() {
 		w.failed(err)
 		return
 	}
+	before := w.written.Load()
 	settled, err := w.write(lines[w.front:])
-	w.restored.Add(uint64(settled)) //nolint:gosec // a number of lines
+	w.restored.Add(w.written.Load() - before) // not those that were refused
 	if w.front += settled; err != nil {
 		w.failed(err)
 		return

@@ -1,8 +1,9 @@
 package zapfield
 
 import (
+	"bytes"
 	"encoding/binary"
-	"encoding/json"
+	"encoding/gob"
 	"errors"
 	"fmt"
 	"hash/crc32"
@@ -13,8 +14,9 @@ import (
 )
 
 // spill is a file of batches that wait for the database. A batch is its length
-// and checksum, eight bytes, and its lines as a JSON array; it is appended, and
-// on disk, as a whole or not at all. Batches are read from the front, and when
+// and checksum, eight bytes, and its lines as gob, which reads back exactly what
+// was written: JSON has null for no fields, and other spellings for some texts.
+// It is appended, and on disk, as a whole or not at all. Batches are read from the front, and when
 // the last has been read the file is empty again. One that was written to the
 // database just before a crash is read twice, which does no harm, as lines have
 // ids.
@@ -79,18 +81,20 @@ func (s *spill) size() int64 { return s.end - s.read }
 
 // append adds a batch at the end.
 func (s *spill) append(lines []trail.Line) error {
-	body, err := json.Marshal(lines)
-	if err != nil {
+	var b bytes.Buffer
+	b.Write(make([]byte, spillHead))
+	if err := gob.NewEncoder(&b).Encode(lines); err != nil {
 		return fmt.Errorf("spilling lines: %w", err)
 	}
-	size := int64(len(body)) + spillHead
+	record, size := b.Bytes(), int64(b.Len())
 	if s.end+size > s.limit {
 		return errSpillFull
 	}
-	record := make([]byte, spillHead, size)
+	body := record[spillHead:]
 	binary.BigEndian.PutUint32(record, uint32(len(body))) //nolint:gosec // lines are bounded
 	binary.BigEndian.PutUint32(record[4:], crc32.Checksum(body, castagnoli))
-	if _, err = s.file.WriteAt(append(record, body...), s.end); err == nil {
+	_, err := s.file.WriteAt(record, s.end)
+	if err == nil {
 		err = s.file.Sync()
 	}
 	if err != nil {
@@ -107,7 +111,7 @@ func (s *spill) next() ([]trail.Line, int64, error) {
 	body, next, err := s.batch()
 	if err == nil {
 		var lines []trail.Line
-		if err = json.Unmarshal(body, &lines); err == nil {
+		if err = gob.NewDecoder(bytes.NewReader(body)).Decode(&lines); err == nil {
 			return lines, next, nil
 		}
 		err = fmt.Errorf("%w: %w", errDamaged, err)
