@@ -15,6 +15,7 @@ import (
 	"go.uber.org/zap"
 	"go.uber.org/zap/zapcore"
 
+	"github.com/infrakitchen/audit/trail"
 	"github.com/infrakitchen/audit/zapfield"
 )
 
@@ -134,6 +135,33 @@ func TestLongText(t *testing.T) {
 		}
 	}
 }
+
+// What trail.MaskText masks is masked wherever a line has text.
+func TestTextsAreMasked(t *testing.T) {
+	for _, text := range []string{
+		"Failing row contains (1, hunter2, 2026-01-02).",
+		`value "hunter2" is out of range for type integer`,
+		`converting driver.Value type string ("hunter2") to a int64`,
+		"Key (email)=(hunter2) already exists.",
+		`invalid input syntax for type integer: "hunter2"`,
+		"password=hunter2", "token: hunter2", "bearer hunter2hunter2", "postgres://audit:hunter2@localhost/audit", "Set-Cookie: hunter2",
+	} {
+		w := &kept{}
+		s, logger := newSink(t, w)
+		ctx, _ := start(t, t.Context())
+		logger.Error(text, zapfield.Context(ctx), zap.String("s", text), zap.ByteString("b", []byte(text)), zap.Error(errors.New(text)),
+			zap.Any("m", map[string]string{"detail": text}), zap.Strings("l", []string{text}), zap.Dict("d", zap.Stringer("detail", spoken(text))))
+		mustSync(t, s)
+		l := w.all()[0]
+		if want := trail.MaskText(text); l.Message != want || strings.Count(string(l.Fields), trail.Masked) != 6 || strings.Contains(string(l.Fields), "hunter2") {
+			t.Errorf("%q is kept as %q with %s", text, l.Message, l.Fields)
+		}
+	}
+}
+
+type spoken string
+
+func (b spoken) String() string { return string(b) }
 
 // FuzzFields: whatever the fields are, they are kept as one JSON object without
 // NUL, and no secret is in it.

@@ -62,33 +62,10 @@ func kept(s string) string {
 		for !utf8.RuneStart(s[cut]) && cut > maxMessage-utf8.UTFMax {
 			cut--
 		}
-		s = masked(s[:cut]) + fmt.Sprintf(" … (cut: %d of %d bytes)", cut, len(s))
+		s = trail.MaskText(s[:cut]) + fmt.Sprintf(" … (cut: %d of %d bytes)", cut, len(s))
 		return s
 	}
-	return masked(s)
-}
-
-// masked is trail.MaskText, which looks for credentials after a colon, an
-// equals sign or a scheme, and is only called for text that has one of them.
-func masked(s string) string {
-	if strings.IndexByte(s, ':') >= 0 || strings.IndexByte(s, '=') >= 0 || scheme(s) {
-		return trail.MaskText(s)
-	}
-	return s
-}
-
-// scheme reports whether the text has the name of an authentication scheme, in
-// any case.
-func scheme(s string) bool {
-	for i := 0; i+5 <= len(s); i++ {
-		switch s[i] | 0x20 {
-		case 'b':
-			if strings.EqualFold(s[i:i+5], "basic") || i+6 <= len(s) && strings.EqualFold(s[i:i+6], "bearer") {
-				return true
-			}
-		}
-	}
-	return false
+	return trail.MaskText(s)
 }
 
 // plain returns text as PostgreSQL can store it: valid UTF-8 without NUL.
