@@ -3,6 +3,7 @@ package zapfield
 import (
 	"context"
 
+	"github.com/google/uuid"
 	"go.uber.org/zap"
 	"go.uber.org/zap/zapcore"
 
@@ -54,7 +55,10 @@ func (s *span) MarshalLogObject(enc zapcore.ObjectEncoder) error {
 	return nil
 }
 
-// looksLikeID reports whether text has the form of a UUID.
-func looksLikeID(text string) bool {
-	return len(text) == 36 && text[8] == '-' && text[13] == '-' && text[18] == '-' && text[23] == '-'
+// isID reports whether text is the id of a trace: a UUID in its usual form, in
+// any case, and not the nil UUID.
+func isID(text string) bool {
+	return len(text) == len(noID) && text != noID && uuid.Validate(text) == nil
 }
+
+var noID = uuid.Nil.String()

@@ -107,9 +107,9 @@ func (h *handler) stamped(trace string, within span) slog.Handler {
 func stampRecord(r slog.Record, trace string) slog.Record {
 	stamps, other := 0, false
 	r.Attrs(func(a slog.Attr) bool {
-		if isStampAttr(a) {
+		if own, inline := stampIn(a); own != "" {
 			stamps++
-			other = other || a.Value.String() != trace
+			other = other || inline || own != trace
 		}
 		return true
 	})
@@ -121,9 +121,7 @@ func stampRecord(r slog.Record, trace string) slog.Record {
 	default:
 		bare := slog.NewRecord(r.Time, r.Level, r.Message, r.PC)
 		r.Attrs(func(a slog.Attr) bool {
-			if !isStampAttr(a) {
-				bare.AddAttrs(a)
-			}
+			bare.AddAttrs(withoutStamp(a)...)
 			return true
 		})
 		r = bare
@@ -132,8 +130,39 @@ func stampRecord(r slog.Record, trace string) slog.Record {
 	return r
 }
 
-func isStampAttr(a slog.Attr) bool {
-	return a.Key == Key && a.Value.Kind() == slog.KindString && looksLikeID(a.Value.String())
+// stampIn returns the last stamp that an attribute is, or holds if it is a group
+// without a name, whose attributes appear in its place.
+func stampIn(a slog.Attr) (trace string, inline bool) {
+	switch a.Key {
+	case Key:
+		if v := a.Value.Resolve(); v.Kind() == slog.KindString && isID(v.String()) {
+			trace = v.String()
+		}
+	case "":
+		if v := a.Value.Resolve(); v.Kind() == slog.KindGroup {
+			for _, member := range v.Group() {
+				if own, _ := stampIn(member); own != "" {
+					trace, inline = own, true
+				}
+			}
+		}
+	}
+	return trace, inline
+}
+
+// withoutStamp returns what is left of an attribute without the stamps in it.
+func withoutStamp(a slog.Attr) []slog.Attr {
+	trace, inline := stampIn(a)
+	if trace == "" {
+		return []slog.Attr{a}
+	}
+	var rest []slog.Attr
+	if inline {
+		for _, member := range a.Value.Resolve().Group() {
+			rest = append(rest, withoutStamp(member)...)
+		}
+	}
+	return rest
 }
 
 // WithAttrs implements [slog.Handler].
@@ -149,11 +178,10 @@ func (h *handler) WithAttrs(attrs []slog.Attr) slog.Handler {
 	}
 	rest := make([]slog.Attr, 0, len(attrs))
 	for _, a := range attrs {
-		if isStampAttr(a) {
-			next.trace = a.Value.String()
-		} else {
-			rest = append(rest, a)
+		if trace, _ := stampIn(a); trace != "" {
+			next.trace = trace
 		}
+		rest = append(rest, withoutStamp(a)...)
 	}
 	next.inner = h.inner.WithAttrs(rest)
 	return next

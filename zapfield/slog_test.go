@@ -113,6 +113,36 @@ func TestSlogStamps(t *testing.T) {
 		{"another form is another attribute", `"trace_id":"0af7651916cd43dd","k":1`, func(l *slog.Logger) {
 			l.With(zapfield.Key, "0af7651916cd43dd").InfoContext(none, "m", "k", 1)
 		}},
+		{"another text as long, not even with a trace", `"trace_id":"customer-ords-2026-acme-000000000042","k":1`, func(l *slog.Logger) {
+			l.With(zapfield.Key, "customer-ords-2026-acme-000000000042").InfoContext(none, "m", "k", 1)
+		}},
+		{"another text as long is kept beside a trace", `"trace_id":"customer-ords-2026-acme-000000000042","k":1,` + stamp(idA), func(l *slog.Logger) {
+			l.InfoContext(a, "m", zapfield.Key, "customer-ords-2026-acme-000000000042", "k", 1)
+		}},
+		{"no id is no stamp", `"trace_id":"00000000-0000-0000-0000-000000000000","k":1,` + stamp(idA), func(l *slog.Logger) {
+			l.InfoContext(a, "m", zapfield.Key, "00000000-0000-0000-0000-000000000000", "k", 1)
+		}},
+		{"in a group without a name", `"x":1,"y":2,"k":1,` + stamp(idA), func(l *slog.Logger) {
+			l.InfoContext(a, "m", slog.Group("", slog.Int("x", 1), slog.Group("", by(idB), slog.Int("y", 2))), slog.Int("k", 1))
+		}},
+		{"the same in a group without a name", `"k":1,` + stamp(idA), func(l *slog.Logger) {
+			l.InfoContext(a, "m", slog.Group("", by(idA)), slog.Int("k", 1))
+		}},
+		{"in a group without a name, by With", `"x":1,"k":1,` + stamp(idA), func(l *slog.Logger) {
+			l.With(slog.Group("", slog.Int("x", 1), by(idA))).InfoContext(none, "m", "k", 1)
+		}},
+		{"in a group without a name, by With, and a trace", `"x":1,"k":1,` + stamp(idB), func(l *slog.Logger) {
+			l.With(slog.Group("", slog.Int("x", 1), by(idA))).InfoContext(b, "m", "k", 1)
+		}},
+		{"said when it is asked for", `"k":1,` + stamp(idA), func(l *slog.Logger) {
+			l.InfoContext(a, "m", zapfield.Key, asked{slog.StringValue(idB)}, "k", 1)
+		}},
+		{"a group without a name, when it is asked for", `"x":1,"k":1,` + stamp(idA), func(l *slog.Logger) {
+			l.InfoContext(a, "m", "", asked{slog.GroupValue(by(idB), slog.Int("x", 1))}, "k", 1)
+		}},
+		{"in a group with a name it is an attribute", `"g":{` + stamp(idB) + `},` + stamp(idA), func(l *slog.Logger) {
+			l.InfoContext(a, "m", slog.Group("g", by(idB)))
+		}},
 		{"an empty group and no attributes", `"k":1,` + stamp(idA), func(l *slog.Logger) {
 			l.WithGroup("").With().InfoContext(a, "m", "k", 1)
 		}},
@@ -134,6 +164,11 @@ func TestSlogStamps(t *testing.T) {
 		})
 	}
 }
+
+// asked is a value that slog asks for.
+type asked struct{ v slog.Value }
+
+func (a asked) LogValue() slog.Value { return a.v }
 
 // Copies of a record share what is in it: the stamp must not get into them.
 func TestSlogLeavesTheRecordAlone(t *testing.T) {

@@ -14,7 +14,7 @@ func isStamp(f *zapcore.Field) bool {
 	case zapcore.SkipType:
 		return f.String != ""
 	case zapcore.StringType:
-		return looksLikeID(f.String)
+		return isID(f.String)
 	default:
 		return false
 	}
