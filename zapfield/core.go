@@ -46,9 +46,10 @@ func (c *core) Sync() error { return c.inner.Sync() }
 // bring another. It goes to the inner core switched off, for another of our cores
 // that may be further in.
 func (c *core) With(fields []zapcore.Field) zapcore.Core {
-	own, stamps, shown := c.stamp, 0, false
+	own, stamps, shown, inside := c.stamp, 0, false, false
 	for i := range fields {
-		if fields[i].Key == Key && isStamp(&fields[i]) {
+		inside = inside || fields[i].Type == zapcore.NamespaceType
+		if isStamp(&fields[i], inside) {
 			own, stamps = stampOf(&fields[i]), stamps+1
 			shown = shown || fields[i].Type != zapcore.SkipType
 		}
@@ -58,8 +59,10 @@ func (c *core) With(fields []zapcore.Field) zapcore.Core {
 	}
 	if shown {
 		fields = append([]zapcore.Field(nil), fields...)
+		inside = false
 		for i := range fields {
-			if fields[i].Key == Key && isStamp(&fields[i]) {
+			inside = inside || fields[i].Type == zapcore.NamespaceType
+			if isStamp(&fields[i], inside) {
 				fields[i].Type = zapcore.SkipType
 			}
 		}

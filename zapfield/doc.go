@@ -50,5 +50,6 @@
 //
 // A string field named trace_id whose value has the form of a UUID is treated as
 // a stamp, whoever wrote it, with the same precedence as [Context]. Other values
-// under that name are ordinary fields.
+// under that name are ordinary fields, and so is one in a namespace that was
+// opened by the same line, or by the same call of With.
 package zapfield

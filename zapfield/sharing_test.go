@@ -68,8 +68,8 @@ func TestSharedFields(t *testing.T) {
 			silent = append(silent, zap.Int("x", 1), zap.Namespace("ns"), zap.String("y", "2"))
 			stamped := append(make([]zap.Field, 0, 16), silent...)
 			stamped = append(stamped, zapfield.Context(a))
-			twice := append(make([]zap.Field, 0, 16), stamped...)
-			twice = append(twice, zap.String(zapfield.Key, idA))
+			twice := append(make([]zap.Field, 0, 16), zap.String(zapfield.Key, idA))
+			twice = append(twice, stamped...)
 			shared := [][]zap.Field{silent, stamped, twice}
 			before := fmt.Sprint(silent[:16], stamped[:16], twice[:16])
 

@@ -35,8 +35,10 @@ func (c *sinkCore) With(fields []zapcore.Field) zapcore.Core {
 
 // line adds all fields but the stamps, and returns the last stamp.
 func (e *encoder) line(fields []zapcore.Field) (trace string) {
+	inside := false
 	for i := range fields {
-		if fields[i].Key == Key && isStamp(&fields[i]) {
+		inside = inside || fields[i].Type == zapcore.NamespaceType
+		if isStamp(&fields[i], inside) {
 			trace = fields[i].String
 			continue
 		}
@@ -58,9 +60,10 @@ func (c *sinkCore) Sync() error { return c.sink.Sync() }
 
 // Write implements [zapcore.Core].
 func (c *sinkCore) Write(ent zapcore.Entry, fields []zapcore.Field) error {
-	trace := c.trace
+	trace, inside := c.trace, false
 	for i := range fields {
-		if fields[i].Key == Key && isStamp(&fields[i]) {
+		inside = inside || fields[i].Type == zapcore.NamespaceType
+		if isStamp(&fields[i], inside) {
 			trace = fields[i].String
 		}
 	}

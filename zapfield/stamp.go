@@ -7,14 +7,18 @@ import (
 	"go.uber.org/zap/zapcore"
 )
 
-// isStamp reports whether f, whose name is Key, is a trace id: what [Context]
-// returns, or the same switched on.
-func isStamp(f *zapcore.Field) bool {
+// isStamp reports whether f is a trace id: what [Context] returns, or the same
+// switched on. Behind a namespace among the same fields, inside says so, it is
+// only the former: a string is about what the namespace is named after.
+func isStamp(f *zapcore.Field, inside bool) bool {
+	if f.Key != Key {
+		return false
+	}
 	switch f.Type {
 	case zapcore.SkipType:
 		return f.String != ""
 	case zapcore.StringType:
-		return isID(f.String)
+		return !inside && isID(f.String)
 	default:
 		return false
 	}
@@ -44,17 +48,17 @@ type plan struct {
 // look makes the plan for fields and the stamp of the logger, which may be empty.
 func look(fields []zapcore.Field, logger stamp) plan {
 	p := plan{last: -1, change: logger.trace != ""}
-	opened := false
+	inside := false
 	for i := range fields {
 		f := &fields[i]
 		if f.Type == zapcore.NamespaceType {
-			opened = true
+			inside = true
 		}
-		if f.Key != Key || !isStamp(f) {
+		if !isStamp(f, inside) {
 			continue
 		}
 		p.others = p.last >= 0
-		p.last, p.inside = i, opened
+		p.last, p.inside = i, inside
 		p.change = p.others || f.Type == zapcore.SkipType
 	}
 	return p
@@ -74,8 +78,10 @@ func (p plan) carry(buf, fields []zapcore.Field, logger stamp) []zapcore.Field {
 	own := stampOf(&fields[p.last])
 	buf[p.last].Type, buf[p.last].Interface = zapcore.StringType, nil
 	if p.others {
+		inside := false
 		for i := range p.last {
-			if buf[i].Key == Key && isStamp(&buf[i]) {
+			inside = inside || buf[i].Type == zapcore.NamespaceType
+			if isStamp(&buf[i], inside) {
 				buf[i] = zap.Skip() // also for another of our cores further in
 			}
 		}

@@ -44,6 +44,28 @@ func TestOtherFieldsOfThatName(t *testing.T) {
 	}
 }
 
+// The id of another trace in a namespace that a line opens, such as what another
+// service has answered, does not take the line away from its trace.
+func TestStampsInNamespaces(t *testing.T) {
+	a, idA := start(t, t.Context())
+	b, idB := start(t, t.Context())
+	in, other := zap.Namespace("in"), zap.String(zapfield.Key, idB)
+	const stampA, inB = `"trace_id":"A"`, `"in":{"trace_id":"B"}`
+	for _, c := range []struct {
+		why, want, kept string
+		log             func(*zap.Logger)
+	}{
+		{"of a line with a context", stampA + "," + inB, "{" + inB + "}", func(l *zap.Logger) { l.Info("m", zapfield.Context(a), in, other) }},
+		{"ahead of the context", stampA + "," + inB, "{" + inB + "}", func(l *zap.Logger) { l.Info("m", in, other, zapfield.Context(a)) }},
+		{"between two contexts", stampA + "," + inB, "{" + inB + "}", func(l *zap.Logger) { l.Info("m", zapfield.Context(b), in, other, zapfield.Context(a)) }},
+		{"of a stamped logger's line", stampA + "," + inB, "{" + inB + "}", func(l *zap.Logger) { zapfield.Logger(a, l).Info("m", in, other) }},
+		{"of With", inB[:len(inB)-1] + "," + stampA + "}", "{" + inB + "}", func(l *zap.Logger) { zapfield.Logger(a, l).With(in, other).Info("m") }},
+		{"without a trace", inB, "", func(l *zap.Logger) { l.Info("m", in, other) }},
+	} {
+		t.Run(c.why, func(t *testing.T) { checkStamps(t, c.log, c.want, c.kept, map[string]string{idA: "A", idB: "B"}) })
+	}
+}
+
 // checkStamps logs a line through each of our two ways and through a sink, and
 // compares its fields, in which ids have names.
 func checkStamps(t *testing.T, log func(*zap.Logger), want, wantKept string, names map[string]string) {
