@@ -107,7 +107,8 @@ func WithBlockTimeout(d time.Duration) SinkOption {
 // WithSpill names a file, of at most maxBytes, for lines that cannot be written
 // at the moment. It is created, readable only by its owner, if it does not
 // exist, and no other sink may use it while this one is open. Each batch is on
-// disk before its lines count as stored. Default: none.
+// disk before its lines count as stored. A file that holds something else is an
+// error of [NewSink], and stays as it is. Default: none.
 //
 // What a crash or a defect of the disk has left unreadable is moved to path with
 // ".damaged" appended, in place of what was there from earlier times, and is

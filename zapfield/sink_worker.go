@@ -73,10 +73,10 @@ func (w *worker) deliver(lines []trail.Line) {
 			w.failed(err)
 		}
 		if w.spill != nil {
-			err := w.spill.append(lines)
+			added, err := w.spill.append(lines)
 			w.measureSpill()
-			if err == nil {
-				w.spilled.Add(uint64(len(lines)))
+			w.spilled.Add(uint64(added)) //nolint:gosec // a number of lines
+			if lines = lines[added:]; err == nil {
 				return
 			}
 			w.note(err)

@@ -9,11 +9,13 @@ import (
 	"hash/crc32"
 	"io"
 	"os"
+	"strings"
 
 	"github.com/infrakitchen/audit/trail"
 )
 
-// spill is a file of batches that wait for the database. A batch is its length
+// spill is a file of batches that wait for the database. It is empty or begins
+// with spillTitle, so that no other file is taken for one. A batch is its length
 // and checksum, eight bytes, and its lines as gob, which reads back exactly what
 // was written: JSON has null for no fields, and other spellings for some texts.
 // It is appended, and on disk, as a whole or not at all. Batches are read from the front, and when
@@ -27,7 +29,10 @@ type spill struct {
 	damaged   int64 // bytes that were set aside
 }
 
-const spillHead = 8
+const (
+	spillTitle = "zapfield spill 1\n"
+	spillHead  = 8
+)
 
 var (
 	errSpillFull = errors.New("the spill file is full")
@@ -58,6 +63,10 @@ func openSpill(path string, limit int64) (_ *spill, damage, err error) {
 		return nil, nil, err
 	}
 	s.end = info.Size()
+	if damage, err = s.title(); err != nil {
+		return nil, nil, fmt.Errorf("%s: %w", path, err)
+	}
+	first := s.read
 	for s.read < s.end {
 		_, next, err := s.batch()
 		if errors.Is(err, errDamaged) {
@@ -72,16 +81,61 @@ func openSpill(path string, limit int64) (_ *spill, damage, err error) {
 		}
 		s.read = next
 	}
-	s.read = 0
-	return s, damage, nil
+	if s.read = first; s.size() == 0 {
+		err = s.advance(s.end)
+	}
+	return s, damage, err
+}
+
+// title reads the title. A file that has another is not touched; one in which a
+// crash has left a part of it, or zeros, is set aside as damaged.
+func (s *spill) title() (damage, err error) {
+	title := make([]byte, min(s.end, int64(len(spillTitle))))
+	if _, err := s.file.ReadAt(title, 0); err != nil {
+		return nil, err
+	}
+	switch {
+	case len(title) == 0:
+		return nil, nil
+	case string(title) == spillTitle:
+		s.read = int64(len(spillTitle))
+		return nil, nil
+	case strings.HasPrefix(spillTitle, string(title)), len(bytes.Trim(title, "\x00")) == 0:
+		damage = s.setAside(fmt.Errorf("%w: the title is incomplete", errDamaged))
+		if !errors.Is(damage, errDamaged) {
+			return nil, damage
+		}
+		return damage, nil
+	default:
+		return nil, errors.New("this is no spill file, and is left as it is")
+	}
 }
 
 // size returns how many bytes are still to be read.
 func (s *spill) size() int64 { return s.end - s.read }
 
-// append adds a batch at the end.
-func (s *spill) append(lines []trail.Line) error {
+// append adds lines at the end, in as many batches as there is room for, and
+// returns how many lines these are.
+func (s *spill) append(lines []trail.Line) (added int, err error) {
+	for n := len(lines); added < len(lines); n = min(n, len(lines)-added) {
+		switch err := s.appendBatch(lines[added : added+n]); {
+		case err == nil:
+			added += n
+		case errors.Is(err, errSpillFull) && n > 1:
+			n /= 2
+		default:
+			return added, err
+		}
+	}
+	return added, nil
+}
+
+func (s *spill) appendBatch(lines []trail.Line) error {
 	var b bytes.Buffer
+	if s.end == 0 {
+		b.WriteString(spillTitle)
+	}
+	first := b.Len()
 	b.Write(make([]byte, spillHead))
 	if err := gob.NewEncoder(&b).Encode(lines); err != nil {
 		return fmt.Errorf("spilling lines: %w", err)
@@ -90,9 +144,9 @@ func (s *spill) append(lines []trail.Line) error {
 	if s.end+size > s.limit {
 		return errSpillFull
 	}
-	body := record[spillHead:]
-	binary.BigEndian.PutUint32(record, uint32(len(body))) //nolint:gosec // lines are bounded
-	binary.BigEndian.PutUint32(record[4:], crc32.Checksum(body, castagnoli))
+	head, body := record[first:], record[first+spillHead:]
+	binary.BigEndian.PutUint32(head, uint32(len(body))) //nolint:gosec // lines are bounded
+	binary.BigEndian.PutUint32(head[4:], crc32.Checksum(body, castagnoli))
 	_, err := s.file.WriteAt(record, s.end)
 	if err == nil {
 		err = s.file.Sync()
@@ -100,6 +154,7 @@ func (s *spill) append(lines []trail.Line) error {
 	if err != nil {
 		return errors.Join(fmt.Errorf("spilling lines: %w", err), s.file.Truncate(s.end))
 	}
+	s.read += int64(first)
 	s.end += size
 	return nil
 }

@@ -24,7 +24,7 @@ func spilled(t *testing.T) (path string, at []int64) {
 	w.fail(func(context.Context, []trail.Line) error { return errAway })
 	s, logger := newSink(t, w, zapfield.WithSpill(path, 1<<20))
 	for i := range 3 {
-		at = append(at, s.Stats().SpillBytes)
+		at = append(at, int64(len("zapfield spill 1\n"))+s.Stats().SpillBytes)
 		logger.Info(fmt.Sprint(i), zapfield.Context(ctx))
 		mustSync(t, s)
 	}
@@ -41,10 +41,10 @@ var damages = []struct {
 	do    func(content []byte, at []int64) []byte
 	whole int
 }{
-	{"a bit of the first length", func(b []byte, _ []int64) []byte { return flip(b, 0) }, 0},
-	{"a bit of the first length, so that it ends early", func(b []byte, _ []int64) []byte { return flip(b, 3) }, 0},
-	{"a bit of the first checksum", func(b []byte, _ []int64) []byte { return flip(b, 5) }, 0},
-	{"a bit of the first lines", func(b []byte, _ []int64) []byte { return flip(b, 20) }, 0},
+	{"a bit of the first length", func(b []byte, at []int64) []byte { return flip(b, at[0]) }, 0},
+	{"a bit of the first length, so that it ends early", func(b []byte, at []int64) []byte { return flip(b, at[0]+3) }, 0},
+	{"a bit of the first checksum", func(b []byte, at []int64) []byte { return flip(b, at[0]+5) }, 0},
+	{"a bit of the first lines", func(b []byte, at []int64) []byte { return flip(b, at[0]+20) }, 0},
 	{"a bit of the second lines", func(b []byte, at []int64) []byte { return flip(b, at[1]+20) }, 1},
 	{"a bit of the last lines", func(b []byte, at []int64) []byte { return flip(b, at[2]+20) }, 2},
 	{"the last length cut off", func(b []byte, at []int64) []byte { return b[:at[2]+3] }, 2},
