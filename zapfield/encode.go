@@ -34,7 +34,7 @@ type encoder struct {
 type place struct {
 	depth  int
 	open   int  // namespaces that are open in this object
-	hidden bool // one of them is named like a secret
+	hidden bool // one of them is named like a secret, or too deep
 }
 
 var (
@@ -261,11 +261,11 @@ func (e *encoder) bytes(b []byte) {
 
 // nested writes an object or an array with f, within the bounds.
 func (e *encoder) nested(begin, end byte, f func() error) error {
-	if e.depth >= maxDepth || len(e.buf) > maxFields {
+	if e.depth+e.open >= maxDepth || len(e.buf) > maxFields {
 		return errTooMuch
 	}
 	outer := e.place
-	e.place = place{depth: outer.depth + 1}
+	e.place = place{depth: outer.depth + outer.open + 1}
 	e.buf = append(e.buf, begin)
 	err := f()
 	e.close()

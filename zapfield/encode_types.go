@@ -40,8 +40,14 @@ func (e *encoder) AddReflected(key string, v any) error {
 	})
 }
 
-// OpenNamespace implements [zapcore.ObjectEncoder].
+// OpenNamespace implements [zapcore.ObjectEncoder]. What would be too deep is
+// replaced by an error.
 func (e *encoder) OpenNamespace(key string) {
+	if !e.hidden && e.depth+e.open >= maxDepth {
+		e.AddString(key+"Error", errTooMuch.Error())
+		e.hidden = true
+		return
+	}
 	if !e.member(key) {
 		e.hidden = true
 		return

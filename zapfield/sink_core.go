@@ -135,8 +135,11 @@ type names struct {
 	count atomic.Int64
 }
 
-// maxNames bounds the cache: names may be made up as they are logged.
-const maxNames = 4096
+// These bound the cache: names may be made up as they are logged.
+const (
+	maxNames = 4096
+	maxName  = 128 // in bytes
+)
 
 func (n *names) secret(name string) bool {
 	if v, ok := n.known.Load(name); ok {
@@ -147,7 +150,7 @@ func (n *names) secret(name string) bool {
 	for _, own := range n.own {
 		secret = secret || folded(own) == folded(name)
 	}
-	if n.count.Load() < maxNames {
+	if len(name) <= maxName && n.count.Load() < maxNames {
 		n.count.Add(1)
 		n.known.Store(strings.Clone(name), secret)
 	}
