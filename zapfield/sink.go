@@ -126,6 +126,10 @@ func (s *Sink) because() string {
 // rest goes into the spill file, or is lost if there is none; the error says how
 // many lines. What is logged from now on is dropped, and counted. A second call
 // waits for the first and returns nil.
+//
+// A LineWriter that does not return within 100 ms when its context is done, as
+// SQLite does not while it waits for a lock, is left alone, and may still store
+// the lines that it has: these are in the spill file too, or counted as lost.
 func (s *Sink) Close(ctx context.Context) (err error) {
 	first := false
 	s.closing.Do(func() { first = true })

@@ -105,7 +105,7 @@ func WithBlockTimeout(d time.Duration) SinkOption {
 }
 
 // WithSpill names a file, of at most maxBytes, for lines that cannot be written
-// at the moment. It is created, readable only by its owner, if it does not
+// at the moment, or not within a second. It is created, readable only by its owner, if it does not
 // exist, and no other sink may use it while this one is open. Each batch is on
 // disk before its lines count as stored. A file that holds something else is an
 // error of [NewSink], and stays as it is. Default: none.

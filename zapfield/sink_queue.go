@@ -145,14 +145,16 @@ func (q *queue) take() (c chunk, wait time.Duration, last bool) {
 }
 
 // settle releases the lines of the chunk that was taken: they are stored, or
-// never will be.
-func (q *queue) settle() {
-	clear(q.taken.lines) // only the worker has them, so this needs no lock
+// never will be. Their memory is used again, unless somebody still reads it.
+func (q *queue) settle(again bool) {
+	n := len(q.taken.lines)
+	if again = again && n > 0; again {
+		clear(q.taken.lines) // only the worker has them, so this needs no lock
+	}
 	q.mu.Lock()
 	defer q.mu.Unlock()
-	n := len(q.taken.lines)
 	q.lines, q.bytes, q.settled = q.lines-n, q.bytes-q.taken.bytes, q.settled+uint64(n)
-	if len(q.spare) < maxSpare {
+	if again && len(q.spare) < maxSpare {
 		q.spare = append(q.spare, q.taken.lines[:0])
 	}
 	q.taken = chunk{}
