@@ -165,7 +165,7 @@ func TestSpillUnderLoad(t *testing.T) {
 	w := &kept{}
 	w.fail(func(context.Context, []trail.Line) error { return errAway })
 	s, logger := newSink(t, w, zapfield.WithBatch(10), zapfield.WithBuffer(100, 1<<20), zapfield.WithSpill(filepath.Join(t.TempDir(), "lines"), 1<<30))
-	for i := range 1000 {
+	for i := 1; i <= 1000; i++ {
 		logger.Info(fmt.Sprint(i), zapfield.Context(ctx))
 	}
 	mustSync(t, s)
@@ -173,7 +173,7 @@ func TestSpillUnderLoad(t *testing.T) {
 		t.Fatalf("%+v", st)
 	}
 	w.fail(nil)
-	n := 1000
+	n := 1001
 	for ; s.Stats().SpillBytes > 0; n++ {
 		if n > 100_000 {
 			t.Fatalf("after %d lines more: %+v", n, s.Stats())
@@ -183,7 +183,7 @@ func TestSpillUnderLoad(t *testing.T) {
 	if err := s.Close(context.Background()); err != nil {
 		t.Fatal(err)
 	}
-	if diff := cmp.Diff(numbers(0, n), w.messages()); diff != "" {
+	if diff := cmp.Diff(numbers(1, n), w.messages()); diff != "" {
 		t.Errorf("(-want +got):\n%s", diff)
 	}
 }

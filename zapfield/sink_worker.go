@@ -108,7 +108,7 @@ func (w *worker) direct() bool {
 		w.held = lines[max(settled, inFile):]
 	}
 	w.front = min(settled, inFile)
-	w.restored.Add(min(w.written.Load()-before, uint64(inFile)))
+	w.restored.Add(min(w.written.Load()-before, uint64(inFile))) //nolint:gosec // a number of lines
 	if err != nil {
 		w.failed(err)
 	}
