@@ -54,7 +54,7 @@ func look(fields []zapcore.Field, logger stamp) plan {
 		if f.Type == zapcore.NamespaceType {
 			inside = true
 		}
-		if !isStamp(f, inside) {
+		if f.Key != Key || !isStamp(f, inside) { // most are not even asked
 			continue
 		}
 		p.others = p.last >= 0
