@@ -6,10 +6,11 @@
 //	logger = zapfield.Wrap(logger)          // the trace id on every execution log line
 //
 // Every request that changes something then leaves entries in the table
-// audit_logs, in the transaction of the change, and its log lines carry the id
-// of its entry. Package store creates the tables and reads them, package viewer
-// shows them, package trail has the types for jobs and tools. The tables and
-// their meaning are documented in package store.
+// audit_logs, in the transaction of the change, and the log lines that are given
+// its context (see package zapfield) carry the id of its entry. Package store
+// creates the tables and reads them, package viewer shows them, package trail has
+// the types for jobs and tools. The tables and their meaning are documented in
+// package store.
 package audit
 
 import (
@@ -55,7 +56,8 @@ type Option = middleware.Option
 func Middleware(opts ...Option) gin.HandlerFunc { return middleware.New(opts...) }
 
 // As annotates a route with its event and model, overriding the convention.
-// Place it before the handler that does the work.
+// Place it before the handler that does the work. It panics if event is empty or
+// more than one model is given; see [middleware.As].
 func As(event Event, model ...string) gin.HandlerFunc { return middleware.As(event, model...) }
 
 // WithUser sets how the user is resolved. An error is answered with 401, also on
@@ -68,9 +70,9 @@ func WithUser(resolve func(*gin.Context) (Actor, error)) Option { return middlew
 func WithTenant(resolve func(*gin.Context) string) Option { return middleware.WithTenant(resolve) }
 
 // WithRecorder sets where actions are stored, usually a *store.Store. The default
-// is trail.Default(), the first database that gormhook.Plugin was used on: set it
-// if there are several, or if each test has its own. Rows are recorded in the
-// database they are in, wherever actions are.
+// is trail.Default(), the first database that gormhook.Plugin was used on and that
+// is open: set it if there are several. Rows are recorded in the database they are
+// in, and so is the rest of an action whose own entry is one of them.
 func WithRecorder(r trail.Recorder) Option { return middleware.WithRecorder(r) }
 
 // WithEvent registers an application-defined event, which routes may then end

@@ -93,8 +93,8 @@ func place(r *http.Request) (below, root string) {
 	return below, strings.Repeat("../", depth)
 }
 
-// maxQuery bounds what is read of the parameters, in bytes: more than twice the
-// longest cursor.
+// maxQuery bounds what is read of the parameters, in bytes: more than any cursor
+// has that is not of an entity whose id has thousands of characters.
 const maxQuery = 40 << 10
 
 // parse reads the parameters. What cannot be read is refused: without a filter

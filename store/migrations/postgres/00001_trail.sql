@@ -40,7 +40,7 @@ CREATE INDEX audit_logs_trace ON audit_logs (trace_id, seq) WHERE trace_id <> id
 -- Few actions do not succeed. Those that do pay for no entry here.
 CREATE INDEX audit_logs_outcome ON audit_logs (outcome, id) WITH (fillfactor = 100) WHERE outcome <> 'success';
 
--- How an action that was recorded before its work ended.
+-- How an action ended that was recorded before its work, failed or was denied.
 CREATE TABLE audit_outcomes (
     trace_id    uuid        NOT NULL,
     finished_at timestamptz NOT NULL,

@@ -32,7 +32,7 @@ CREATE INDEX audit_logs_trace ON audit_logs (trace_id) WHERE trace_id <> id;
 -- Few actions do not succeed. Those that do pay for no entry here.
 CREATE INDEX audit_logs_outcome ON audit_logs (outcome, id) WHERE outcome <> 'success';
 
--- How an action that was recorded before its work ended.
+-- How an action ended that was recorded before its work, failed or was denied.
 CREATE TABLE audit_outcomes (
     trace_id    text     NOT NULL PRIMARY KEY,
     finished_at datetime NOT NULL,
