@@ -29,6 +29,7 @@ type moment struct {
 	event        trail.Event
 	ahead        bool
 	anyEntity    bool // it names none, so any row of the model may be its own
+	creates      bool // but only one that is inserted
 }
 
 const (
@@ -39,11 +40,12 @@ const (
 
 // principal is how many of the moments, from the first on, differ in what they
 // do to the database.
-const principal = 3
+const principal = 4
 
 var moments = []moment{
 	{name: "with the change", method: "PUT", path: "/widgets/:id", event: audit.Update},
-	{name: "with the change of any entity", method: "POST", path: "/widgets", event: audit.Create, anyEntity: true},
+	{name: "with a row that is created", method: "POST", path: "/widgets", event: audit.Create, anyEntity: true, creates: true},
+	{name: "with the change of any entity", method: "POST", path: "/widgets/enable", event: audit.Enable, anyEntity: true},
 	{name: "ahead, nobody known yet", method: "POST", path: "/widgets/:id/retry", behind: true, event: audit.Retry, ahead: true},
 
 	{name: "ahead", method: "POST", path: "/widgets/:id/execute", event: audit.Execute, ahead: true},
@@ -97,7 +99,7 @@ func (w *world) expect(m moment, b behaviour, f things, status int) (want expect
 		return want, nil
 	}
 	for _, c := range changes {
-		if c.Model != "widget" || c.ID == "" {
+		if c.Model != "widget" || c.ID == "" || m.creates && c.Operation != "insert" && !b.inserts {
 			continue
 		}
 		if c.ID == want.Entity || m.anyEntity && len(ownMay) < max(b.first, 1) {
@@ -283,7 +285,8 @@ func TestJobs(t *testing.T) {
 			w := e.world(t)
 			for _, m := range []moment{
 				{name: "with the change", event: audit.Update},
-				{name: "with the change of any entity", event: audit.Create, anyEntity: true},
+				{name: "with a row that is created", event: audit.Create, anyEntity: true, creates: true},
+				{name: "with the change of any entity", event: audit.Enable, anyEntity: true},
 				{name: "ahead", event: audit.Sync, ahead: true},
 			} {
 				t.Run(m.name, func(t *testing.T) {

@@ -34,6 +34,9 @@ type behaviour struct {
 	// first is how many of them, from the first on, may be the action's own
 	// where it names no entity; zero is one.
 	first int
+	// inserts says that it inserts what is there already: of a create that may be
+	// the own entry, as nobody knows ahead.
+	inserts bool
 	// panics is the value that reaches the caller.
 	panics any
 }

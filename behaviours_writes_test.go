@@ -132,7 +132,8 @@ var orders = []behaviour{
 // statements are the ways to change it with one statement of GORM.
 var statements = []behaviour{
 	{
-		name: "changes its entity inside an association",
+		name:    "changes its entity inside an association",
+		inserts: true,
 		run: func(a *attempt) int {
 			return answer(a.db.Model(&Box{ID: a.box}).Association("Widgets").Append(&Widget{ID: a.a, Name: "old"}))
 		},
@@ -223,7 +224,8 @@ var statements = []behaviour{
 		leaves: only(aRenamed),
 	},
 	{
-		name: "upserts",
+		name:    "upserts",
+		inserts: true,
 		run: func(a *attempt) int {
 			return answer(a.db.Clauses(clause.OnConflict{UpdateAll: true}).Create(&Widget{ID: a.a, Name: "new"}).Error)
 		},

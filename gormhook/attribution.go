@@ -9,6 +9,7 @@ import (
 	"github.com/google/uuid"
 	"gorm.io/gorm"
 
+	"github.com/infrakitchen/audit/store"
 	"github.com/infrakitchen/audit/trail"
 )
 
@@ -38,7 +39,7 @@ func (h *hook) attribute(ctx context.Context, s *subject, op trail.Operation, po
 		return attribution{id: id, at: trail.Time(id), actor: trail.Unknown(), mode: ownFirst}, nil
 	}
 	a := attribution{trace: t, id: t.ID(), at: at}
-	work := h.work(s.model, op, pool)
+	work := h.work(t, s.model, op, pool)
 	var err error
 	if a.claim, err = t.Claim(work); err != nil {
 		return attribution{}, err
@@ -64,13 +65,16 @@ func (h *hook) attribute(ctx context.Context, s *subject, op trail.Operation, po
 	return a, nil
 }
 
-// work describes a statement to the trace.
-func (h *hook) work(model string, op trail.Operation, pool gorm.ConnPool) trail.Work {
-	w := trail.Work{
-		Model: model, Operation: op, Tx: transaction(pool), Exclusive: h.dialect == sqliteName, Recorder: h.recorder,
-	}
+// work describes a statement to the trace. What the trace records goes to the
+// statement's database too, if it would go to the store of another one; a recorder
+// of the application's own is left to that.
+func (h *hook) work(t *trail.Trace, model string, op trail.Operation, pool gorm.ConnPool) trail.Work {
+	w := trail.Work{Model: model, Operation: op, Tx: transaction(pool), Exclusive: h.dialect == sqliteName}
 	if _, ok := w.Tx.(*sql.Tx); ok { // of others nobody can tell
 		w.Done = finished
+	}
+	if st, ok := t.Recorder().(*store.Store); ok && !st.Over(h.db) {
+		w.Recorder = h.recorder
 	}
 	return w
 }

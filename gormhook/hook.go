@@ -16,7 +16,7 @@ import (
 type hook struct {
 	plugin   Plugin
 	db       *gorm.DB
-	recorder trail.Recorder // of what the trail's own writes are, on this database
+	recorder trail.Recorder // of this database
 	dialect  string
 	now      func() time.Time
 	subjects subjects

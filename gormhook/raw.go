@@ -371,7 +371,7 @@ func (c *rawCapture) run(ctx context.Context, query string, f func(gorm.ConnPool
 	h := c.hook
 	r := &request{ctx: ctx, text: query, subject: c.subject, pool: c.ConnPool}
 	if t, ok := trail.FromContext(ctx); ok {
-		if _, err := t.Claim(h.work("", "", c.ConnPool)); err != nil { // it has no row of its own
+		if _, err := t.Claim(h.work(t, "", "", c.ConnPool)); err != nil { // it has no row of its own
 			return h.failure(ctx, err)
 		}
 		action := t.Action()

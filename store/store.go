@@ -77,6 +77,16 @@ func New(db *gorm.DB, opts ...Option) (*Store, error) {
 	return s, nil
 }
 
+// Over reports whether the store writes through the connections of db.
+func (s *Store) Over(db *gorm.DB) bool {
+	mine, err := s.db.DB()
+	if err != nil {
+		return false
+	}
+	conn, err := db.DB()
+	return err == nil && mine == conn
+}
+
 // Closed reports whether the database that the store writes to was closed. It
 // does not ask the database.
 func (s *Store) Closed() bool {

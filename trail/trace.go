@@ -292,6 +292,14 @@ func (t *Trace) SetEntity(model, id string) error {
 	return nil
 }
 
+// Recorder returns what records the action: what it began with, or what a
+// [Work] of its own entry named.
+func (t *Trace) Recorder() Recorder {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	return t.recorder
+}
+
 // Own returns the action's own entry as it would be written now, with the
 // outcome [Success] and without images.
 func (t *Trace) Own() Entry {
