@@ -239,6 +239,10 @@ func (w *world) trace(t testing.TB, id uuid.UUID) (own store.Entry, changes []ch
 // id of exactly one entry. It is read as it is, past the store.
 func (w *world) accounted(t testing.TB) {
 	t.Helper()
+	// Beside what goes on behind an action, its end may have to wait.
+	if err := trail.Wait(context.Background()); err != nil {
+		t.Fatal(err)
+	}
 	var bad []struct {
 		TraceID      string
 		Entries, Own int

@@ -103,7 +103,7 @@ func (a *app) router(pages http.Handler) (http.Handler, error) {
 // close ends the jobs and writes the last lines, within the time that ctx gives,
 // and closes the database.
 func (a *app) close(ctx context.Context) error {
-	err := errors.Join(a.jobs.close(ctx), a.sink.Close(ctx))
+	err := errors.Join(a.jobs.close(ctx), trail.Wait(ctx), a.sink.Close(ctx))
 	_ = a.log.Sync() // a terminal cannot be synced, and says so
 	if e := a.conn.Close(); e != nil {
 		err = errors.Join(err, fmt.Errorf("closing the database: %w", e))

@@ -30,11 +30,12 @@ type ending struct {
 // fails, the trace has not ended, and End may be called again; otherwise a second
 // call returns [ErrEnded] and changes nothing.
 //
-// End does not wait for a transaction that rows were changed in under the trace
-// and that is still open, because that may be waiting for the caller. What
-// cannot be recorded meanwhile is recorded once the transaction is over, by a
-// goroutine that lasts as long: as a failure if the action's own entry was rolled
-// back with it. Until then it is lost if the process ends; see [Wait].
+// End does not wait, for more than a moment, for a transaction that rows were
+// changed in under the trace and that is still open, because that may be waiting
+// for the caller. What cannot be recorded meanwhile is recorded once the
+// transaction is over, by a goroutine that lasts as long: as a failure if the
+// action's own entry was rolled back with it. Until then it is lost if the process
+// ends; see [Wait].
 func (t *Trace) End(err error) error {
 	o := Outcome{Result: Success}
 	if err != nil {
@@ -70,15 +71,15 @@ func (t *Trace) Finish(o Outcome) error {
 		return nil
 	}
 	if wait.open() {
-		return t.finishLaterLocked(o, e, wait)
+		return t.finishBesideLocked(o, e, wait)
 	}
-	return t.finishNowLocked(o, e, unsure)
-}
-
-// finishNowLocked records what is left. It unlocks the trace.
-func (t *Trace) finishNowLocked(o Outcome, e ending, unsure bool) error {
 	t.closeLocked(o)
 	t.mu.Unlock()
+	return t.finishNow(o, e, unsure)
+}
+
+// finishNow records what is left.
+func (t *Trace) finishNow(o Outcome, e ending, unsure bool) error {
 	if err := t.write(&e); err != nil {
 		t.reopen(e.record && !t.remote)
 		if unsure && e.record && o.Result == Success {

@@ -8,30 +8,32 @@ import (
 )
 
 // The pauses between looks at whether a transaction is over, and how long an end
-// tries to do without waiting for one.
+// tries to do without leaving it to a goroutine.
 const (
 	firstLook, lastLook = time.Millisecond, 100 * time.Millisecond
-	shortly             = 100 * time.Millisecond
+	shortly             = 50 * time.Millisecond
 )
 
-// finishLaterLocked ends a trace while a transaction is open that rows were
-// changed in. If the action's own entry is in it, or if nobody else can write
-// meanwhile, what is left is recorded once it is over; else only if it cannot be
-// recorded at once, as when all connections are taken. It unlocks the trace.
-func (t *Trace) finishLaterLocked(o Outcome, e ending, wait transaction) error {
-	behind := t.own.open() || t.exclusive
+// finishBesideLocked ends a trace while a transaction is open that rows were
+// changed in. If the action's own entry is in it, what is left is recorded once
+// it is over. Otherwise it is recorded at once, or shortly if nobody else can
+// write meanwhile, and only later if that takes long: all connections may be
+// taken, or the transaction may be waiting for the caller. It unlocks the trace.
+func (t *Trace) finishBesideLocked(o Outcome, e ending, wait transaction) error {
+	inside, exclusive := t.own.open(), t.exclusive
 	reporter, ok := t.source.(LateReporter)
 	if !ok {
 		reporter, _ = e.recorder.(LateReporter)
 	}
 	t.closeLocked(o)
 	t.mu.Unlock()
-	if !behind {
-		ctx, cancel := t.detached(shortly)
-		defer cancel()
-		if e.write(ctx) == nil {
+	if !inside {
+		switch inTime, err := t.soon(&e, wait, exclusive); {
+		case err == nil:
 			t.leave()
 			return nil
+		case inTime: // it is not for the transaction that it failed
+			return t.finishNow(o, e, false)
 		}
 	}
 	t.leave()
@@ -50,6 +52,21 @@ func (t *Trace) finishLaterLocked(o Outcome, e ending, wait transaction) error {
 		}
 	}()
 	return nil
+}
+
+// soon records an ending, if nobody else can write behind the transaction, and
+// reports whether that was done in time or failed by itself.
+func (t *Trace) soon(e *ending, wait transaction, exclusive bool) (inTime bool, err error) {
+	ctx, cancel := t.detached(shortly)
+	defer cancel()
+	for exclusive && wait.open() {
+		if ctx.Err() != nil {
+			return false, ctx.Err()
+		}
+		time.Sleep(firstLook)
+	}
+	err = e.write(ctx)
+	return ctx.Err() == nil, err
 }
 
 // Wait waits until all that was left to record when an action ended inside an

@@ -106,6 +106,7 @@ func TestEndInsideAnotherTransaction(t *testing.T) {
 		event     trail.Event
 		exclusive bool
 		taken     bool // every connection is
+		moment    bool // the transaction is over in a moment
 		end       trail.Result
 		later     bool
 	}{
@@ -117,6 +118,7 @@ func TestEndInsideAnotherTransaction(t *testing.T) {
 		{reason: "failure, nobody else can write", exclusive: true, end: trail.Failure, later: true},
 		{reason: "recorded ahead, nobody else can write", event: trail.Execute, exclusive: true, end: trail.Success, later: true},
 		{reason: "left to others, nobody else can write", exclusive: true, end: trail.Pending, later: true},
+		{reason: "success, nobody else can write for a moment", exclusive: true, moment: true, end: trail.Success},
 		{reason: "success, without a connection", taken: true, end: trail.Success, later: true},
 		{reason: "failure, without a connection", taken: true, end: trail.Failure, later: true},
 	} {
@@ -132,6 +134,9 @@ func TestEndInsideAnotherTransaction(t *testing.T) {
 					t.Fatal(err)
 				}
 				ahead := len(m.calls)
+				if c.moment {
+					time.AfterFunc(10*time.Millisecond, func() { one.over.Store(true) })
+				}
 				if c.taken {
 					m.before = func(ctx context.Context, _ string) {
 						for !one.over.Load() && ctx.Err() == nil {
@@ -173,7 +178,7 @@ func TestEndInsideATransactionIsReportedByTheRecorder(t *testing.T) {
 		if err := s.Start(t.Context(), trail.Action{Actor: una, Event: trail.Update, Model: "thing"}, trail.Options{Recorder: r}); err != nil {
 			t.Fatal(err)
 		}
-		if _, err := s.Trace().Claim(trail.Work{Model: "part", Tx: overSoon(), Done: ended}); err != nil {
+		if _, err := s.Trace().Claim(trail.Work{Model: "part", Tx: overSoon(), Done: ended, Exclusive: true}); err != nil {
 			t.Fatal(err)
 		}
 		if err := s.Trace().End(nil); err != nil {
