@@ -235,7 +235,7 @@ func (c *column) spellTime(v time.Time) string {
 	if c.kind == kindDate {
 		return `"` + v.Format(time.DateOnly) + `"`
 	}
-	return `"` + v.UTC().Format("2006-01-02T15:04:05.000000Z") + `"`
+	return `"` + v.UTC().Format(trail.TimeLayout) + `"`
 }
 
 func (c *column) spellText(v string) string {

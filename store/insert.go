@@ -210,5 +210,5 @@ func word(s string) any {
 	return s
 }
 
-// stamp is the only spelling of an instant: UTC, truncated to microseconds.
-func stamp(t time.Time) string { return t.UTC().Format("2006-01-02T15:04:05.000000Z") }
+// stamp spells an instant: UTC, truncated to microseconds.
+func stamp(t time.Time) string { return t.UTC().Format(trail.TimeLayout) }

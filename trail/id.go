@@ -8,6 +8,10 @@ import (
 	"github.com/google/uuid"
 )
 
+// TimeLayout is how the trail spells an instant, which must be in UTC: RFC 3339
+// with microseconds.
+const TimeLayout = "2006-01-02T15:04:05.000000Z"
+
 // lastMicro is the last microsecond that 48 bits of milliseconds hold.
 const lastMicro = (1<<48-1)*1000 + 999
 

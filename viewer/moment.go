@@ -4,12 +4,12 @@ import (
 	"fmt"
 	"strconv"
 	"time"
+
+	"github.com/infrakitchen/audit/trail"
 )
 
-// iso is a time for machines, the same everywhere.
-const iso = "2006-01-02T15:04:05.000000Z"
-
-func isoTime(t time.Time) string { return t.UTC().Format(iso) }
+// isoTime is a time for machines, the same everywhere.
+func isoTime(t time.Time) string { return t.UTC().Format(trail.TimeLayout) }
 
 // moment is a time as a page shows it.
 type moment struct {

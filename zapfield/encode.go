@@ -249,7 +249,7 @@ func (e *encoder) complex(v complex128, bits int) {
 	e.quote(strconv.FormatComplex(v, 'g', -1, bits))
 }
 
-func (e *encoder) time(t time.Time) { e.quote(t.UTC().Format("2006-01-02T15:04:05.000000Z")) }
+func (e *encoder) time(t time.Time) { e.quote(t.UTC().Format(trail.TimeLayout)) }
 
 func (e *encoder) bytes(b []byte) {
 	if len(b) > maxMessage {
